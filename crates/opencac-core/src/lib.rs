@@ -1,0 +1,1 @@
+//! Volumes, masks, scores and risk of coronary calcium CT; no I/O.

@@ -1,0 +1,1 @@
+//! Networks, weights and inference for heart and calcium segmentation.

@@ -1,0 +1,1 @@
+//! One scan from disk to outputs.

@@ -1,0 +1,10 @@
+//! One file per command: it reads its flags, calls a library, prints.
+
+use std::process::ExitCode;
+
+use crate::args::Command;
+
+/// Runs the chosen command. An error means usage or environment: exit code 2.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {}
+}
