@@ -1,1 +1,19 @@
-//! Volumes, masks, scores and risk of coronary calcium CT; no I/O.
+//! What a volume, a mask and a calcium score are. No I/O, no logging, and no dependency on the other crates.
+//!
+//! Conventions, everywhere in the project:
+//! - Patient space is DICOM LPS (x to the patient's left, y to posterior, z to superior), in millimetres, `f64`.
+//! - Voxel arrays are stored with x fastest, then y, then z; sizes and indices are written `[x, y, z]`.
+//! - Intensities are Hounsfield units as `i16`.
+
+pub mod grid;
+pub mod mask;
+pub mod outcome;
+pub mod reorient;
+pub mod score;
+pub mod volume;
+
+pub use grid::{Grid, GridError, PatientPoint, VoxelIndex};
+pub use mask::{LabelMap, Mask};
+pub use outcome::{Finding, FindingKind, Outcome, Refusal, RefusalKind};
+pub use reorient::Reorientation;
+pub use volume::{Volume, VolumeError};

@@ -1,0 +1,139 @@
+//! Permuting and flipping axes, so that any file's voxel order becomes the canonical axial order and back.
+
+use crate::grid::Grid;
+
+/// A permutation and flips of the three index axes.
+///
+/// Output axis `k` runs along input axis `source_axis[k]`, backwards where `flipped[k]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reorientation {
+    source_axis: [usize; 3],
+    flipped: [bool; 3],
+}
+
+impl Reorientation {
+    /// Keeps everything where it is.
+    pub const IDENTITY: Self = Self { source_axis: [0, 1, 2], flipped: [false; 3] };
+
+    /// The reorientation that makes x, y, z point nearest to left, posterior, superior.
+    ///
+    /// For oblique grids the assignment is the permutation with the largest sum of absolute cosines.
+    pub fn to_canonical(grid: &Grid) -> Self {
+        const PERMUTATIONS: [[usize; 3]; 6] =
+            [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        let axes = grid.axes();
+        let fit = |p: &[usize; 3]| -> f64 { (0..3).map(|k| axes[p[k]][k].abs()).sum() };
+        let mut source_axis = PERMUTATIONS[0];
+        for candidate in &PERMUTATIONS[1..] {
+            // The margin keeps the given order at exactly 45 degrees.
+            if fit(candidate) > fit(&source_axis) + 1e-9 {
+                source_axis = *candidate;
+            }
+        }
+        let mut flipped = [false; 3];
+        for (k, flip) in flipped.iter_mut().enumerate() {
+            *flip = axes[source_axis[k]][k] < 0.0;
+        }
+        Self { source_axis, flipped }
+    }
+
+    /// Whether nothing moves.
+    pub fn is_identity(&self) -> bool {
+        *self == Self::IDENTITY
+    }
+
+    /// The reorientation that undoes this one.
+    pub fn inverse(&self) -> Self {
+        let mut inverse = Self::IDENTITY;
+        for k in 0..3 {
+            inverse.source_axis[self.source_axis[k]] = k;
+            inverse.flipped[self.source_axis[k]] = self.flipped[k];
+        }
+        inverse
+    }
+
+    /// The same voxels in patient space, indexed in the new order.
+    pub fn apply_to_grid(&self, grid: &Grid) -> Grid {
+        let mut corner = [0.0; 3];
+        let (mut size, mut spacing, mut axes) = ([0; 3], [0.0; 3], [[0.0; 3]; 3]);
+        for k in 0..3 {
+            let source = self.source_axis[k];
+            size[k] = grid.size()[source];
+            spacing[k] = grid.spacing_mm()[source];
+            axes[k] = grid.axes()[source];
+            if self.flipped[k] {
+                corner[source] = (grid.size()[source] - 1) as f64;
+                axes[k] = axes[k].map(|v| -v);
+            }
+        }
+        let origin = grid.patient_from_continuous(corner);
+        Grid::from_checked(size, spacing, origin, axes)
+    }
+
+    /// Moves the voxels of an array with the given size (x fastest) into the new order.
+    ///
+    /// # Panics
+    /// Never for an array of exactly `size` voxels, which the callers' types guarantee.
+    pub(crate) fn apply_to_voxels<T: Copy>(&self, size: [usize; 3], voxels: Vec<T>) -> Vec<T> {
+        if self.is_identity() {
+            return voxels;
+        }
+        let stride = [1, size[0], size[0] * size[1]];
+        let mut start = 0_isize;
+        let (mut step, mut out_size) = ([0_isize; 3], [0; 3]);
+        for k in 0..3 {
+            let source = self.source_axis[k];
+            out_size[k] = size[source];
+            step[k] = stride[source] as isize;
+            if self.flipped[k] {
+                start += step[k] * (size[source] as isize - 1);
+                step[k] = -step[k];
+            }
+        }
+        let mut out = Vec::with_capacity(voxels.len());
+        for z in 0..out_size[2] as isize {
+            for y in 0..out_size[1] as isize {
+                let row = start + z * step[2] + y * step[1];
+                out.extend((0..out_size[0] as isize).map(|x| voxels[(row + x * step[0]) as usize]));
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PatientPoint, Volume};
+    use proptest::prelude::*;
+
+    fn any_signed_permutation() -> impl Strategy<Value = [[f64; 3]; 3]> {
+        (Just([0_usize, 1, 2]).prop_shuffle(), any::<[bool; 3]>()).prop_map(|(order, negative)| {
+            let mut axes = [[0.0; 3]; 3];
+            for k in 0..3 {
+                axes[k][order[k]] = if negative[k] { -1.0 } else { 1.0 };
+            }
+            axes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_order_becomes_canonical_and_returns(axes in any_signed_permutation()) {
+            let grid = Grid::new([2, 3, 4], [0.5, 0.6, 0.7], PatientPoint([1.0, 2.0, 3.0]), axes).unwrap();
+            let hu: Vec<i16> = (0..24).collect();
+            let volume = Volume::new(grid.clone(), hu.clone()).unwrap();
+            let (canonical, reorientation) = volume.clone().into_canonical();
+            prop_assert!(canonical.grid().is_canonical());
+            // Every voxel keeps its place in the patient.
+            for offset in 0..24 {
+                let point = grid.patient_from_voxel(grid.index(offset));
+                let index = canonical.grid().continuous_from_patient(point).map(|v| v.round() as usize);
+                prop_assert_eq!(canonical.hu()[canonical.grid().offset(crate::VoxelIndex(index))], hu[offset]);
+            }
+            let back = canonical.reoriented(reorientation.inverse());
+            prop_assert!(back.grid().same_as(&grid));
+            prop_assert_eq!(back.hu(), &hu[..]);
+        }
+    }
+}
