@@ -1,0 +1,3 @@
+//! Three-dimensional convolution on CPUs.
+
+pub mod reference;
