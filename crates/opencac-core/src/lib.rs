@@ -9,6 +9,7 @@ pub mod grid;
 pub mod mask;
 pub mod outcome;
 pub mod reorient;
+pub mod resample;
 pub mod score;
 pub mod volume;
 
