@@ -5,6 +5,7 @@
 //! - Voxel arrays are stored with x fastest, then y, then z; sizes and indices are written `[x, y, z]`.
 //! - Intensities are Hounsfield units as `i16`.
 
+pub mod components;
 pub mod grid;
 pub mod mask;
 pub mod outcome;
@@ -13,6 +14,7 @@ pub mod resample;
 pub mod score;
 pub mod volume;
 
+pub use components::{Components, Connectivity, Connectivity3d, largest_component};
 pub use grid::{Grid, GridError, PatientPoint, VoxelIndex};
 pub use mask::{LabelMap, Mask};
 pub use outcome::{Finding, FindingKind, Outcome, Refusal, RefusalKind};

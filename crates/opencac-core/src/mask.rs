@@ -61,6 +61,12 @@ impl Mask {
         Ok(Self { grid, voxels })
     }
 
+    /// A mask whose voxels were counted by their maker.
+    pub(crate) fn from_counted(grid: Grid, voxels: Vec<bool>) -> Self {
+        debug_assert_eq!(grid.voxel_count(), voxels.len());
+        Self { grid, voxels }
+    }
+
     /// The geometry.
     pub fn grid(&self) -> &Grid {
         &self.grid

@@ -1,9 +1,23 @@
-//! Calcium scores: what they consist of and the protocol that makes them.
+//! Calcium scores: what they consist of, the protocol that makes them, and the scoring itself.
+//!
+//! The steps, each a module: every slice of the candidates falls into connected parts that are weighed alone
+//! (`slice`), parts of adjacent slices that touch make a lesion (`lesion`), and the sums make the score.
 
+pub mod category;
+mod lesion;
 mod protocol;
+mod slice;
 
-use crate::PatientPoint;
-pub use protocol::{Connectivity, Protocol};
+use crate::components::Connectivity3d;
+use crate::grid::Grid;
+use crate::mask::{LabelMap, Mask};
+use crate::volume::{Volume, VolumeError};
+use crate::{Connectivity, PatientPoint};
+pub use category::{Category, CategoryScheme};
+pub use protocol::{
+    AGATSTON_THRESHOLD_HU, BelowThreshold, MassFactor, MinimumArea, Protocol, ProtocolError,
+    REFERENCE_INCREMENT_MM,
+};
 
 /// A coronary artery that calcium can belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,3 +146,92 @@ pub struct CalciumScore {
     /// The lesions, largest score first.
     pub lesions: Vec<Lesion>,
 }
+
+/// Voxels that may be calcium, by someone's or a network's judgement; the protocol decides which of them are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Candidates {
+    /// Every voxel of the mask may be coronary calcium of an unknown vessel.
+    Mask(Mask),
+    /// Labels 1 to 4 may be coronary calcium of the vessel, 5 to 7 calcium beside the coronaries, which is
+    /// counted apart; others are ignored.
+    Labels(LabelMap),
+}
+
+impl Candidates {
+    /// The geometry.
+    pub fn grid(&self) -> &Grid {
+        match self {
+            Self::Mask(mask) => mask.grid(),
+            Self::Labels(labels) => labels.grid(),
+        }
+    }
+}
+
+/// What a part of the calcium belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Site {
+    Coronary(Option<Vessel>),
+    Beside(NonCoronary),
+}
+
+impl Site {
+    /// The site of a label map value, of those that are counted.
+    fn of_label(label: u8) -> Option<Self> {
+        let vessel = Vessel::from_label(label).map(|vessel| Self::Coronary(Some(vessel)));
+        vessel.or_else(|| NonCoronary::from_label(label).map(Self::Beside))
+    }
+}
+
+/// Scores the candidates of a volume in canonical axial order.
+///
+/// A slice falls into parts: connected candidates, at least at the threshold, of any vessel. The names of the
+/// vessels thus never change the total: a part that spans two of them is weighed as one and belongs wholly to
+/// the vessel of most of its voxels (the first in label order, where equal). Calcium beside the coronaries is
+/// treated the same way, apart from it. Fails where the two lie on different grids.
+pub fn score(
+    volume: &Volume,
+    candidates: &Candidates,
+    protocol: &Protocol,
+) -> Result<CalciumScore, VolumeError> {
+    VolumeError::check_same_grid(volume.grid(), candidates.grid())?;
+    let parts = slice::parts(volume, candidates, protocol);
+    let named = matches!(candidates, Candidates::Labels(_));
+    let mut totals = Totals::default();
+    let (mut vessels, mut beside) = ([Totals::default(); 4], [Totals::default(); 3]);
+    for part in &parts {
+        match part.site {
+            Site::Coronary(vessel) => {
+                totals.add(&part.totals);
+                if let Some(vessel) = vessel {
+                    vessels[vessel as usize].add(&part.totals);
+                }
+            }
+            Site::Beside(site) => beside[site as usize].add(&part.totals),
+        }
+    }
+    let coronary: Vec<_> = parts
+        .into_iter()
+        .filter_map(|part| match part.site {
+            Site::Coronary(vessel) => Some((vessel, part)),
+            Site::Beside(_) => None,
+        })
+        .collect();
+    Ok(CalciumScore {
+        protocol: protocol.clone(),
+        totals,
+        vessels: named.then_some(vessels),
+        non_coronary: named.then_some(beside),
+        lesions: lesion::lesions(volume.grid(), &coronary, between_slices(protocol.connectivity)),
+    })
+}
+
+/// How parts of adjacent slices are connected, given how voxels in a slice are.
+fn between_slices(connectivity: Connectivity) -> Connectivity3d {
+    match connectivity {
+        Connectivity::Four => Connectivity3d::Six,
+        Connectivity::Eight => Connectivity3d::TwentySix,
+    }
+}
+
+#[cfg(test)]
+mod tests;
