@@ -1,3 +1,4 @@
 //! Training and evaluation of the networks.
 
 pub mod augment;
+pub mod calcium;

@@ -7,10 +7,8 @@ mod random;
 mod spatial;
 mod tissue;
 
-pub use random::{Rng, rng};
+pub use random::{Rng, below, between, chance, normal, rng};
 pub use spatial::{Placement, SpatialRanges, draw_crop};
-
-use random::{between, chance, normal};
 
 /// Intensity of air, and of everything outside the scan.
 pub const AIR_HU: f32 = -1024.0;

@@ -1,0 +1,61 @@
+//! Where a point lies in the heart: coordinates that mean the same in every patient.
+
+use crate::grid::PatientPoint;
+use crate::mask::Mask;
+
+/// A frame of patient axes at the centre of a heart, in units of its extent.
+///
+/// Centre and extent are the mean and twice the standard deviation of the mask's voxels: unlike the mask's
+/// bounding box they hardly move when a few voxels at its border are wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeartFrame {
+    centre: [f64; 3],
+    extent_mm: [f64; 3],
+}
+
+impl HeartFrame {
+    /// The frame of a mask; nothing for one that is empty or flat.
+    pub fn of(mask: &Mask) -> Option<Self> {
+        let centre = mask.centroid()?.0;
+        let grid = mask.grid();
+        let mut squares = [0.0; 3];
+        for (offset, _) in mask.voxels().iter().enumerate().filter(|(_, inside)| **inside) {
+            let point = grid.patient_from_voxel(grid.index(offset)).0;
+            for axis in 0..3 {
+                squares[axis] += (point[axis] - centre[axis]).powi(2);
+            }
+        }
+        let count = mask.count() as f64;
+        let extent_mm = squares.map(|s| 2.0 * (s / count).sqrt());
+        extent_mm.iter().all(|e| *e > 0.0).then_some(Self { centre, extent_mm })
+    }
+
+    /// Left, posterior, superior coordinates of a point: 0 at the centre, about -1 and 1 at the borders.
+    pub fn coordinates(&self, point: PatientPoint) -> [f64; 3] {
+        let mut relative = [0.0; 3];
+        for axis in 0..3 {
+            relative[axis] = (point.0[axis] - self.centre[axis]) / self.extent_mm[axis];
+        }
+        relative
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Grid;
+
+    #[test]
+    fn a_box_reaches_from_minus_to_plus_root_three_halves() {
+        let grid = Grid::axial([60, 40, 30], [1.0, 2.0, 3.0], PatientPoint([5.0, -7.0, 100.0])).unwrap();
+        let mask = Mask::new(grid.clone(), vec![true; grid.voxel_count()]).unwrap();
+        let frame = HeartFrame::of(&mask).unwrap();
+        // A uniform density from -a to a has the standard deviation a / sqrt(3).
+        let corner = frame.coordinates(grid.patient_from_continuous([-0.5, -0.5, -0.5]));
+        for c in corner {
+            assert!((c + 3.0_f64.sqrt() / 2.0).abs() < 1e-3, "{c}");
+        }
+        let flat = Mask::new(grid.clone(), (0..grid.voxel_count()).map(|i| i < 2400).collect()).unwrap();
+        assert_eq!(HeartFrame::of(&flat), None);
+    }
+}
