@@ -7,6 +7,7 @@
 
 pub mod components;
 pub mod grid;
+pub mod heart_frame;
 pub mod mask;
 pub mod outcome;
 pub mod reorient;
@@ -16,6 +17,7 @@ pub mod volume;
 
 pub use components::{Components, Connectivity, Connectivity3d, largest_component};
 pub use grid::{Grid, GridError, PatientPoint, VoxelIndex};
+pub use heart_frame::HeartFrame;
 pub use mask::{LabelMap, Mask};
 pub use outcome::{Finding, FindingKind, Outcome, Refusal, RefusalKind};
 pub use reorient::Reorientation;
