@@ -104,6 +104,8 @@ pub enum FindingKind {
     UncalibratedMass,
     /// The gantry was tilted.
     GantryTilt,
+    /// The file describes its geometry incompletely or in two ways that disagree.
+    Geometry,
     /// Something about the given mask.
     Mask,
     /// A step of the published method silently skipped this case.

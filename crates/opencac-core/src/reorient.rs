@@ -75,8 +75,8 @@ impl Reorientation {
     /// # Panics
     /// Never for an array of exactly `size` voxels, which the callers' types guarantee.
     pub(crate) fn apply_to_voxels<T: Copy>(&self, size: [usize; 3], voxels: Vec<T>) -> Vec<T> {
-        if self.is_identity() {
-            return voxels;
+        if self.source_axis == Self::IDENTITY.source_axis {
+            return self.flip_in_place(size, voxels);
         }
         let stride = [1, size[0], size[0] * size[1]];
         let mut start = 0_isize;
@@ -98,6 +98,37 @@ impl Reorientation {
             }
         }
         out
+    }
+
+    /// The case without a permutation, which most files are: no second copy of the voxels is needed.
+    fn flip_in_place<T>(&self, size: [usize; 3], mut voxels: Vec<T>) -> Vec<T> {
+        let (row, slice) = (size[0], size[0] * size[1]);
+        match self.flipped {
+            [true, true, true] => voxels.reverse(),
+            [true, true, false] => voxels.chunks_exact_mut(slice).for_each(<[T]>::reverse),
+            [flip_x, flip_y, flip_z] => {
+                if flip_x {
+                    voxels.chunks_exact_mut(row).for_each(<[T]>::reverse);
+                }
+                if flip_y {
+                    voxels.chunks_exact_mut(slice).for_each(|slice| reverse_blocks(slice, row));
+                }
+                if flip_z {
+                    reverse_blocks(&mut voxels, slice);
+                }
+            }
+        }
+        voxels
+    }
+}
+
+/// Reverses the order of equal blocks, each of which keeps its own order.
+fn reverse_blocks<T>(mut items: &mut [T], block: usize) {
+    while items.len() >= 2 * block {
+        let (first, rest) = items.split_at_mut(block);
+        let (middle, last) = rest.split_at_mut(rest.len() - block);
+        first.swap_with_slice(last);
+        items = middle;
     }
 }
 

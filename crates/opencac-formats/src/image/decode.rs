@@ -1,0 +1,235 @@
+//! From a layout to voxels: Hounsfield units or labels.
+//!
+//! Voxels are converted while they are read, so that nothing but the result and a small buffer is held.
+
+use std::io::Read;
+
+use opencac_core::{Finding, FindingKind, LabelMap, Volume};
+
+use super::layout::{Element, Encoding, Layout, Scale};
+use super::{Problem, ReadImage, ReadLabels, Tokens};
+
+/// Bytes converted at a time; a multiple of every element's size.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// How far a label may be from a whole number: labels pass through f32 scaling in some programs, and
+/// 255 * f32::EPSILON is 3e-5.
+const LABEL_TOLERANCE: f64 = 1e-4;
+
+pub(super) fn volume(layout: Layout) -> Result<ReadImage, Problem> {
+    let mut clipped = Clipped::default();
+    let (layout, hu) = decode(layout, |value| hu_from_value(value, &mut clipped))?;
+    let mut findings = layout.findings;
+    if clipped.count > 0 {
+        findings.push(Finding::new(
+            FindingKind::ClippedIntensities,
+            format!(
+                "{} voxels below -32768 HU (down to {}) were taken as padding and set to -32768",
+                clipped.count, clipped.lowest
+            ),
+        ));
+    }
+    // The count of voxels was checked while decoding, so that only the grid's own claim remains.
+    let volume = Volume::new(layout.grid, hu).map_err(other)?;
+    let (volume, reorientation) = volume.into_canonical();
+    Ok(ReadImage { volume, reorientation, findings })
+}
+
+pub(super) fn labels(layout: Layout) -> Result<ReadLabels, Problem> {
+    let (layout, labels) = decode(layout, label_from_value)?;
+    let labels = LabelMap::new(layout.grid, labels).map_err(other)?;
+    let (labels, reorientation) = labels.into_canonical();
+    Ok(ReadLabels { labels, reorientation, findings: layout.findings })
+}
+
+fn other(error: opencac_core::VolumeError) -> Problem {
+    Problem::voxels(std::io::Error::other(error))
+}
+
+/// Voxels below the 16-bit range.
+#[derive(Default)]
+struct Clipped {
+    count: usize,
+    lowest: f64,
+}
+
+/// A value that cannot be converted.
+enum Refused {
+    NotHu,
+    NotALabel,
+}
+
+fn hu_from_value(value: f64, clipped: &mut Clipped) -> Result<i16, Refused> {
+    // The cast saturates and drops the fraction: the values it returns unchanged are the common case.
+    let whole = value as i16;
+    if f64::from(whole) == value {
+        return Ok(whole);
+    }
+    if !value.is_finite() {
+        return Err(Refused::NotHu);
+    }
+    let rounded = value.round();
+    if rounded > f64::from(i16::MAX) {
+        return Err(Refused::NotHu);
+    }
+    if rounded < f64::from(i16::MIN) {
+        clipped.count += 1;
+        clipped.lowest = clipped.lowest.min(value);
+    }
+    Ok(rounded as i16)
+}
+
+fn label_from_value(value: f64) -> Result<u8, Refused> {
+    let label = value.round();
+    let is_label = (value - label).abs() <= LABEL_TOLERANCE && (0.0..=255.0).contains(&label);
+    if is_label { Ok(label as u8) } else { Err(Refused::NotALabel) }
+}
+
+/// Reads every voxel through `convert`, in the file's order.
+fn decode<T: Copy>(
+    mut layout: Layout,
+    mut convert: impl FnMut(f64) -> Result<T, Refused>,
+) -> Result<(Layout, Vec<T>), Problem> {
+    layout.check_length()?;
+    let count = layout.grid.voxel_count();
+    let mut out = Vec::new();
+    let bytes = (count * size_of::<T>()) as u64;
+    out.try_reserve_exact(count).map_err(|_| Problem::Memory { bytes })?;
+    let refused = if matches!(layout.encoding, Encoding::Text(_)) {
+        decode_text(&mut layout, &mut out, &mut convert)?
+    } else {
+        decode_binary(&mut layout, &mut out, &mut convert)?
+    };
+    match refused {
+        None => Ok((layout, out)),
+        Some((value, reason)) => {
+            let [nx, ny, _] = layout.grid.size();
+            let voxel = [out.len() % nx, out.len() / nx % ny, out.len() / (nx * ny)];
+            Err(match reason {
+                Refused::NotHu => Problem::NotHu { voxel, value },
+                Refused::NotALabel => Problem::NotALabel { voxel, value },
+            })
+        }
+    }
+}
+
+/// The first value that could not be converted, if any; it belongs to voxel `out.len()`.
+type FirstRefused = Option<(f64, Refused)>;
+
+fn decode_binary<T>(
+    layout: &mut Layout,
+    out: &mut Vec<T>,
+    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+) -> Result<FirstRefused, Problem> {
+    let expected = layout.voxel_bytes();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut done = 0;
+    while done < expected {
+        let wanted = CHUNK_BYTES.min(usize::try_from(expected - done).unwrap_or(CHUNK_BYTES));
+        let filled = fill(&mut layout.voxels, &mut chunk[..wanted])?;
+        if filled < wanted {
+            let found = (done + filled as u64).to_string();
+            return Err(Problem::Length { expected, found });
+        }
+        if let Some(refused) = convert_chunk(&mut chunk[..wanted], layout, out, convert) {
+            return Ok(Some(refused));
+        }
+        done += wanted as u64;
+    }
+    // Reading to the very end also makes gzip and zip compare their checksums.
+    if fill(&mut layout.voxels, &mut [0])? != 0 {
+        return Err(Problem::Length { expected, found: "more".into() });
+    }
+    Ok(None)
+}
+
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, Problem> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Problem::voxels(error)),
+        }
+    }
+    Ok(filled)
+}
+
+fn convert_chunk<T>(
+    chunk: &mut [u8],
+    layout: &Layout,
+    out: &mut Vec<T>,
+    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+) -> FirstRefused {
+    if layout.big_endian {
+        chunk.chunks_exact_mut(layout.element.byte_count()).for_each(<[u8]>::reverse);
+    }
+    macro_rules! convert_as {
+        ($number:ty) => {
+            convert_values(
+                chunk.as_chunks().0.iter().map(|bytes| <$number>::from_le_bytes(*bytes) as f64),
+                layout.scale,
+                out,
+                convert,
+            )
+        };
+    }
+    match layout.element {
+        Element::I8 => convert_as!(i8),
+        Element::U8 => convert_as!(u8),
+        Element::I16 => convert_as!(i16),
+        Element::U16 => convert_as!(u16),
+        Element::I32 => convert_as!(i32),
+        Element::U32 => convert_as!(u32),
+        // Beyond 2^53 the conversion to f64 rounds; such values are refused either way.
+        Element::I64 => convert_as!(i64),
+        Element::U64 => convert_as!(u64),
+        Element::F32 => convert_as!(f32),
+        Element::F64 => convert_as!(f64),
+    }
+}
+
+fn convert_values<T>(
+    values: impl Iterator<Item = f64>,
+    scale: Option<Scale>,
+    out: &mut Vec<T>,
+    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+) -> FirstRefused {
+    let Scale { slope, intercept } = scale.unwrap_or(Scale { slope: 1.0, intercept: 0.0 });
+    for stored in values {
+        let value = stored * slope + intercept;
+        match convert(value) {
+            Ok(converted) => out.push(converted),
+            Err(refused) => return Some((value, refused)),
+        }
+    }
+    None
+}
+
+fn decode_text<T>(
+    layout: &mut Layout,
+    out: &mut Vec<T>,
+    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+) -> Result<FirstRefused, Problem> {
+    let expected = layout.voxel_bytes();
+    let element_bytes = layout.element.byte_count() as u64;
+    let [nx, ny, _] = layout.grid.size();
+    let mut tokens = Tokens::new(&mut layout.voxels);
+    for at in 0..layout.grid.voxel_count() {
+        let Some(word) = tokens.next().map_err(Problem::voxels)? else {
+            return Err(Problem::Length { expected, found: (at as u64 * element_bytes).to_string() });
+        };
+        let Ok(stored) = word.parse::<f64>() else {
+            let voxel = [at % nx, at / nx % ny, at / (nx * ny)];
+            return Err(Problem::NotANumber { voxel, text: word.to_owned() });
+        };
+        if let Some(refused) = convert_values(std::iter::once(stored), layout.scale, out, convert) {
+            return Ok(Some(refused));
+        }
+    }
+    match tokens.next().map_err(Problem::voxels)? {
+        None => Ok(None),
+        Some(_) => Err(Problem::Length { expected, found: "more".into() }),
+    }
+}
