@@ -1,15 +1,23 @@
 //! Running a network on a CPU.
 
+use std::borrow::Cow;
+
 use super::error::UNetError;
-use super::spec::{Norm, NormOrder, OutputActivation, Stem, UNetSpec};
+use super::spec::{ConvLayer, Norm, NormOrder, OutputActivation, Stem, UNetSpec};
 use super::weights::UNetWeights;
-use crate::conv3d::reference::{self, Dense};
+use crate::conv3d::layout::{depth_to_space, space_to_depth, to_blocked};
+use crate::conv3d::{Conv, Epilogue, Head, Isa, Reads, Sink};
 
 /// A network ready to run.
 #[derive(Debug, Clone)]
 pub struct InferenceNet {
     spec: UNetSpec,
-    weights: UNetWeights,
+    isa: Isa,
+    /// From the finest level to the bottom.
+    encoder: Vec<[Conv; 2]>,
+    /// From the deepest level to the finest.
+    decoder: Vec<[Conv; 2]>,
+    head: Head,
 }
 
 impl InferenceNet {
@@ -19,7 +27,32 @@ impl InferenceNet {
     /// [`UNetError::Weights`] where they do not fit `spec`.
     pub fn new(spec: &UNetSpec, weights: &UNetWeights) -> Result<Self, UNetError> {
         weights.check(spec)?;
-        Ok(Self { spec: spec.clone(), weights: weights.clone() })
+        let level = |layers: [ConvLayer; 2], reads: Vec<Reads>| -> Result<[Conv; 2], UNetError> {
+            let [a, b] = layers;
+            let between = vec![Reads::Blocked { channels: b.in_channels }];
+            Ok([conv(spec, weights, &a, reads)?, conv(spec, weights, &b, between)?])
+        };
+        let encoder = (0..spec.levels()).map(|index| {
+            let layers = spec.encoder_layers(index);
+            let reads = match layers[0].in_channels {
+                1 => Reads::Single,
+                channels => Reads::Blocked { channels },
+            };
+            level(layers, vec![reads])
+        });
+        let decoder = (0..spec.levels() - 1).rev().map(|index| {
+            let layers = spec.decoder_layers(index);
+            let skip = spec.layout().encoder[index][1];
+            let below = layers[0].in_channels - skip;
+            level(layers, vec![Reads::Upsampled { channels: below }, Reads::Blocked { channels: skip }])
+        });
+        Ok(Self {
+            spec: spec.clone(),
+            isa: Isa::detect(),
+            encoder: encoder.collect::<Result<_, _>>()?,
+            decoder: decoder.collect::<Result<_, _>>()?,
+            head: Head::new(weights.values("head.weight")?, weights.values("head.bias")?),
+        })
     }
 
     /// The network's description.
@@ -40,8 +73,56 @@ impl InferenceNet {
         check_input(&self.spec, input, shape)?;
         let [channels, depth, height, width] = shape;
         let size = [depth, height, width];
-        Ok(forward_reference(&self.spec, &self.weights, &Dense { channels, size, values: input.to_vec() })?
-            .values)
+        let logits = match self.spec.layout().stem {
+            Stem::None if channels == 1 => self.run(Cow::Borrowed(input), size),
+            Stem::None => self.run(Cow::Owned(to_blocked(input, channels, size.iter().product())), size),
+            Stem::SpaceToDepth => {
+                let half = size.map(|s| s / 2);
+                depth_to_space(&self.run(Cow::Owned(space_to_depth(input, size)), half), half)
+            }
+        };
+        Ok(logits)
+    }
+
+    /// From what the first convolution reads to the head's values, `[channel][z][y][x]`.
+    fn run(&self, input: Cow<'_, [f32]>, size: [usize; 3]) -> Vec<f32> {
+        let grid = |level: usize| size.map(|s| s >> level);
+        let zeros = |len: usize| vec![0.0f32; len];
+        let bottom = self.encoder.len() - 1;
+        let mut skips = Vec::with_capacity(bottom);
+        let mut current = input;
+        for (level, [a, b]) in self.encoder.iter().enumerate() {
+            let size = grid(level);
+            let mut middle = zeros(a.output_len(size));
+            a.run(self.isa, &[&current], size, Sink::Store(&mut middle));
+            let mut out = zeros(b.output_len(size));
+            if level == bottom {
+                b.run(self.isa, &[&middle], size, Sink::Store(&mut out));
+                current = Cow::Owned(out);
+            } else {
+                let mut pooled = zeros(out.len() / 8);
+                b.run(self.isa, &[&middle], size, Sink::StoreAndPool(&mut out, &mut pooled));
+                current = Cow::Owned(pooled);
+                skips.push(out);
+            }
+        }
+        let mut logits = Vec::new();
+        for ([a, b], level) in self.decoder.iter().zip((0..bottom).rev()) {
+            let size = grid(level);
+            let skip = skips.pop().unwrap_or_default();
+            let mut middle = zeros(a.output_len(size));
+            a.run(self.isa, &[&current, &skip], size, Sink::Store(&mut middle));
+            drop(skip);
+            if level > 0 {
+                let mut out = zeros(b.output_len(size));
+                b.run(self.isa, &[&middle], size, Sink::Store(&mut out));
+                current = Cow::Owned(out);
+            } else {
+                logits = zeros(self.spec.head_channels() * size.iter().product::<usize>());
+                b.run(self.isa, &[&middle], size, Sink::Head(&self.head, &mut logits));
+            }
+        }
+        logits
     }
 
     /// As [`forward`](Self::forward), with the description's output activation applied.
@@ -75,6 +156,38 @@ impl OutputActivation {
     }
 }
 
+/// Prepares one layer. A normalisation before the activation is folded into the weights; one after it becomes
+/// the affine map that ends the layer, because zero padding forbids folding it into the next one.
+fn conv(
+    spec: &UNetSpec,
+    weights: &UNetWeights,
+    layer: &ConvLayer,
+    reads: Vec<Reads>,
+) -> Result<Conv, UNetError> {
+    let part = |of: &str, name: &str| weights.values(&format!("{of}.{name}"));
+    let (weight, bias) = (part(&layer.name, "weight")?, part(&layer.name, "bias")?);
+    let slope = spec.layout().activation.negative_slope();
+    let (inputs, outputs) = (layer.in_channels, layer.out_channels);
+    let tap = |o: usize, i: usize, [z, y, x]: [usize; 3]| weight[(o * inputs + i) * 27 + z * 9 + y * 3 + x];
+    let (Some(norm), Norm::Batch { order, epsilon, .. }) = (&layer.norm, spec.layout().norm) else {
+        return Ok(Conv::new(reads, outputs, tap, Epilogue::new(bias, slope, None)));
+    };
+    let (gamma, beta) = (part(norm, "gamma")?, part(norm, "beta")?);
+    let (mean, variance) = (part(norm, "mean")?, part(norm, "variance")?);
+    let scale: Vec<f32> = gamma.iter().zip(variance).map(|(g, v)| g / (v + epsilon).sqrt()).collect();
+    let shift: Vec<f32> = (0..outputs).map(|c| beta[c] - mean[c] * scale[c]).collect();
+    Ok(match order {
+        NormOrder::BeforeActivation => {
+            let bias: Vec<f32> = (0..outputs).map(|c| bias[c] * scale[c] + shift[c]).collect();
+            let folded = |o: usize, i, at| tap(o, i, at) * scale[o];
+            Conv::new(reads, outputs, folded, Epilogue::new(&bias, slope, None))
+        }
+        NormOrder::AfterActivation => {
+            Conv::new(reads, outputs, tap, Epilogue::new(bias, slope, Some([&scale, &shift])))
+        }
+    })
+}
+
 fn check_input(spec: &UNetSpec, input: &[f32], shape: [usize; 4]) -> Result<(), UNetError> {
     let [channels, size @ ..] = shape;
     if channels != spec.layout().in_channels {
@@ -92,63 +205,12 @@ fn check_input(spec: &UNetSpec, input: &[f32], shape: [usize; 4]) -> Result<(), 
     Ok(())
 }
 
-/// The network as its definition reads.
-pub(crate) fn forward_reference(
-    spec: &UNetSpec,
-    weights: &UNetWeights,
-    input: &Dense,
-) -> Result<Dense, UNetError> {
-    let layout = spec.layout();
-    let block = |mut x: Dense, layers: [super::spec::ConvLayer; 2]| -> Result<Dense, UNetError> {
-        for layer in layers {
-            let part = |name: &str| weights.values(&format!("{}.{name}", layer.name));
-            x = reference::conv3d(&x, part("weight")?, part("bias")?);
-            let slope = layout.activation.negative_slope();
-            let (Some(norm), Norm::Batch { order, epsilon, .. }) = (&layer.norm, layout.norm) else {
-                x = reference::leaky_relu(&x, slope);
-                continue;
-            };
-            let part = |name: &str| weights.values(&format!("{norm}.{name}"));
-            let (gamma, beta, mean, variance) =
-                (part("gamma")?, part("beta")?, part("mean")?, part("variance")?);
-            let scale: Vec<f32> = gamma.iter().zip(variance).map(|(g, v)| g / (v + epsilon).sqrt()).collect();
-            let shift: Vec<f32> = (0..scale.len()).map(|c| beta[c] - mean[c] * scale[c]).collect();
-            x = match order {
-                NormOrder::BeforeActivation => {
-                    reference::leaky_relu(&reference::affine(&x, &scale, &shift), slope)
-                }
-                NormOrder::AfterActivation => {
-                    reference::affine(&reference::leaky_relu(&x, slope), &scale, &shift)
-                }
-            };
-        }
-        Ok(x)
-    };
-    let mut x = match layout.stem {
-        Stem::None => input.clone(),
-        Stem::SpaceToDepth => reference::space_to_depth(input),
-    };
-    let mut skips = Vec::new();
-    for level in 0..spec.levels() {
-        if level > 0 {
-            x = reference::max_pool(&x);
-        }
-        x = block(x, spec.encoder_layers(level))?;
-        skips.push(x.clone());
-    }
-    for level in (0..spec.levels() - 1).rev() {
-        x = block(reference::concat(&reference::upsample(&x), &skips[level]), spec.decoder_layers(level))?;
-    }
-    x = reference::pointwise(&x, weights.values("head.weight")?, weights.values("head.bias")?);
-    Ok(match layout.stem {
-        Stem::None => x,
-        Stem::SpaceToDepth => reference::depth_to_space(&x),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::reference::forward_reference;
+    use super::super::spec::UNetLayout;
     use super::*;
+    use crate::conv3d::reference::Dense;
 
     #[test]
     fn unfit_inputs_are_refused() {
@@ -172,6 +234,57 @@ mod tests {
         }
         let huge = [1, 1 << 40, 1 << 40, 16];
         assert!(matches!(net.forward(&[], huge), Err(UNetError::InputTooLarge { .. })));
+    }
+
+    /// Weights with normalisation statistics that matter.
+    fn lively(spec: &UNetSpec) -> UNetWeights {
+        let mut tensors = UNetWeights::random(spec, 3).into_tensors();
+        for (name, tensor) in &mut tensors {
+            let offset = if name.ends_with("gamma") || name.ends_with("variance") { 1.0 } else { 0.0 };
+            if tensor.shape.len() == 1 {
+                let wave = |i: usize| offset + 0.3 * ((7 * i + name.len()) as f32).sin();
+                tensor.values = (0..tensor.values.len()).map(wave).collect();
+            }
+        }
+        UNetWeights::new(spec, tensors).unwrap()
+    }
+
+    #[test]
+    fn the_fused_network_equals_its_definition() {
+        let narrow = |mut layout: UNetLayout| {
+            layout
+                .encoder
+                .iter_mut()
+                .chain(&mut layout.decoder)
+                .for_each(|level| *level = level.map(|c| c / 8));
+            UNetSpec::new(layout).unwrap()
+        };
+        let two_channels =
+            UNetLayout { in_channels: 2, out_channels: 3, ..UNetSpec::plain(64).layout().clone() };
+        let cases = [
+            (UNetSpec::compact(2), [16, 32, 48]),
+            (UNetSpec::plain(8), [16, 8, 24]),
+            (narrow(UNetSpec::deepcac_locate().layout().clone()), [16, 32, 16]),
+            (narrow(UNetSpec::deepcac_heart().layout().clone()), [32, 16, 16]),
+            (narrow(UNetSpec::deepcac_calcium().layout().clone()), [8, 16, 40]),
+            (narrow(two_channels), [8, 16, 8]),
+        ];
+        for (spec, size) in cases {
+            let weights = lively(&spec);
+            let channels = spec.layout().in_channels;
+            let wave = |c: usize, [z, y, x]: [usize; 3]| ((c + 3 * z + 5 * y + 7 * x) as f32).sin();
+            let input = Dense::from_fn(channels, size, wave);
+            let expected = forward_reference(&spec, &weights, &input).unwrap();
+            let net = InferenceNet::new(&spec, &weights).unwrap();
+            let shape = [channels, size[0], size[1], size[2]];
+            let found = net.forward(&input.values, shape).unwrap();
+            let largest = expected.values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+            assert_eq!(found.len(), expected.values.len());
+            for (i, (f, e)) in found.iter().zip(&expected.values).enumerate() {
+                // Some twenty layers, each within 2e-5 of its own largest value.
+                assert!((f - e).abs() <= 1e-4 * largest, "{spec:?}: value {i} is {f}, expected {e}");
+            }
+        }
     }
 
     #[test]

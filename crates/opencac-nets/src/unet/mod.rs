@@ -11,6 +11,8 @@
 mod error;
 mod inference;
 mod presets;
+#[cfg(test)]
+mod reference;
 mod spec;
 mod weights;
 
