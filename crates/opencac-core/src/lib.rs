@@ -6,10 +6,13 @@
 //! - Intensities are Hounsfield units as `i16`.
 
 pub mod components;
+pub mod distance;
 pub mod grid;
 pub mod heart_frame;
 pub mod mask;
+pub mod morphology;
 pub mod outcome;
+pub mod overlap;
 pub mod reorient;
 pub mod resample;
 pub mod score;
