@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod overlap;
 pub mod reorient;
 pub mod resample;
+pub mod risk;
 pub mod score;
 pub mod volume;
 
