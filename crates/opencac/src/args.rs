@@ -12,4 +12,7 @@ pub struct Args {
 
 /// One variant a command; each command's own flags live beside its code.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Compares two columns of scores: correlation, kappa, ICC, Bland-Altman, ROC
+    Agreement(crate::commands::agreement::AgreementArgs),
+}
