@@ -2,3 +2,6 @@
 
 pub mod augment;
 pub mod calcium;
+pub mod cases;
+pub mod heart;
+pub mod sample;

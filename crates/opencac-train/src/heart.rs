@@ -1,0 +1,176 @@
+//! Training samples of hearts: whole chests at 3 mm, cut and varied.
+
+use opencac_core::{Grid, LabelMap, Volume, morphology, resample};
+use opencac_formats::image;
+use thiserror::Error;
+
+use crate::augment::{AIR_HU, Placement, Sample, SpatialRanges, chance, draw_crop, rng, vary_chest};
+use crate::cases::Case;
+use crate::sample::{Drawn, SampleSource};
+
+/// Spacing of the heart network's grid.
+pub const SPACING_MM: f64 = 3.0;
+/// Voxels of a training crop along x, y, z: the heart (about 45 x 40 x 38) and its surroundings.
+pub const CROP: [usize; 3] = [96, 80, 80];
+
+/// Intensities are clamped to this on both sides and divided by half of it.
+const WINDOW_HU: f32 = 400.0;
+/// Share of samples without any heart: cut off above or below it.
+const NO_HEART: f64 = 0.04;
+
+/// Why a case cannot be learned from.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A file could not be read.
+    #[error("case {id}: the scan or its mask cannot be read")]
+    Image {
+        /// The case.
+        id: String,
+        /// Why not.
+        #[source]
+        source: image::ImageError,
+    },
+    /// Image and mask do not belong together.
+    #[error("case {id}: scan and mask do not fit")]
+    Grid {
+        /// The case.
+        id: String,
+        /// How they differ.
+        #[source]
+        source: opencac_core::VolumeError,
+    },
+    /// The scan has no grid at the network's spacing.
+    #[error("case {id}: the scan cannot be brought to {SPACING_MM} mm")]
+    Spacing {
+        /// The case.
+        id: String,
+        /// Why not.
+        #[source]
+        source: opencac_core::GridError,
+    },
+    /// The image cannot be brought to the network's grid.
+    #[error("case {id}: the scan cannot be resampled")]
+    Resample {
+        /// The case.
+        id: String,
+        /// Why not.
+        #[source]
+        source: resample::ResampleError,
+    },
+}
+
+/// A case on the network's grid.
+#[derive(Debug, Clone)]
+pub struct HeartCase {
+    /// Its name.
+    pub id: String,
+    /// Whose scan it is.
+    pub patient: String,
+    /// Whether an expert drew the mask.
+    pub expert: bool,
+    /// The scan on the network's grid.
+    pub volume: Volume,
+    /// The heart on the same grid.
+    pub sample: Sample,
+}
+
+impl HeartCase {
+    /// Reads a case and brings it to the network's grid.
+    pub fn load(case: &Case) -> Result<Self, LoadError> {
+        let id = || case.id.clone();
+        let image_error = |source| LoadError::Image { id: id(), source };
+        let read = image::read_image(&case.image).map_err(image_error)?;
+        let volume = padding_as_air(read.volume).map_err(|source| LoadError::Grid { id: id(), source })?;
+        let labels = match &case.mask {
+            Some(path) => image::read_labels(path).map_err(image_error)?.labels,
+            None => LabelMap::new(volume.grid().clone(), vec![0; volume.grid().voxel_count()])
+                .map_err(|source| LoadError::Grid { id: id(), source })?,
+        };
+        opencac_core::VolumeError::check_same_grid(volume.grid(), labels.grid())
+            .map_err(|source| LoadError::Grid { id: id(), source })?;
+        // The few voxels of other bright tissue inside the expert hearts belong to the heart.
+        let heart = morphology::holes_filled_per_slice(&labels.mask_where(|l| case.labels.contains(&l)));
+        let (volume, heart) = at_network_spacing(&case.id, volume, heart)?;
+        let sample = Sample {
+            size: volume.grid().size(),
+            hu: volume.hu().iter().map(|&v| f32::from(v).max(AIR_HU)).collect(),
+            target: heart.voxels().iter().map(|&v| u8::from(v)).collect(),
+        };
+        Ok(Self { id: id(), patient: case.patient.clone(), expert: case.expert, volume, sample })
+    }
+}
+
+/// Slices of one single value were never scanned.
+fn padding_as_air(volume: Volume) -> Result<Volume, opencac_core::VolumeError> {
+    let slice = volume.grid().slice_voxel_count();
+    let (grid, mut hu) = volume.into_parts();
+    for values in hu.chunks_exact_mut(slice) {
+        if values.iter().all(|v| *v == values[0]) {
+            values.fill(AIR_HU as i16);
+        }
+    }
+    Volume::new(grid, hu)
+}
+
+fn at_network_spacing(
+    id: &str,
+    volume: Volume,
+    heart: opencac_core::Mask,
+) -> Result<(Volume, opencac_core::Mask), LoadError> {
+    let unfit = |source| LoadError::Resample { id: id.to_owned(), source };
+    let grid = volume.grid();
+    if grid.spacing_mm().iter().all(|s| (s - SPACING_MM).abs() < 1e-3) {
+        return Ok((volume, heart));
+    }
+    let mut size = [0; 3];
+    for axis in 0..3 {
+        size[axis] = ((grid.size()[axis] as f64 * grid.spacing_mm()[axis] / SPACING_MM) as usize).max(1);
+    }
+    let target = Grid::new(size, [SPACING_MM; 3], grid.origin(), grid.axes())
+        .map_err(|source| LoadError::Spacing { id: id.to_owned(), source })?;
+    let resampled = resample::linear(&volume, &target, AIR_HU as i16).map_err(unfit)?;
+    Ok((resampled, resample::linear_mask(&heart, &target, 0.5).map_err(unfit)?))
+}
+
+/// Draws crops of hearts.
+#[derive(Debug)]
+pub struct HeartSource {
+    cases: Vec<Sample>,
+    seed: u64,
+}
+
+impl HeartSource {
+    /// A source over cases, each drawn as often as the others.
+    pub fn new(cases: &[HeartCase], seed: u64) -> Self {
+        Self { cases: cases.iter().map(|c| c.sample.clone()).collect(), seed }
+    }
+}
+
+impl SampleSource for HeartSource {
+    fn size(&self) -> [usize; 3] {
+        CROP
+    }
+
+    fn draw(&self, index: u64) -> Drawn {
+        let mut rng = rng(self.seed, index);
+        let case = &self.cases[crate::augment::below(&mut rng, self.cases.len())];
+        let placement = Placement::draw(case, &SpatialRanges::HEART, &mut rng);
+        let mut sample = draw_crop(case, CROP, &placement);
+        vary_chest(&mut sample, &mut rng);
+        if chance(&mut rng, NO_HEART) {
+            remove_heart(&mut sample);
+        }
+        let input = sample.hu.iter().map(|v| v.clamp(-WINDOW_HU, WINDOW_HU) / (WINDOW_HU / 2.0)).collect();
+        let weight = vec![1.0; sample.target.len()];
+        Drawn { input, target: sample.target, weight }
+    }
+}
+
+/// Leaves the part of the chest above the heart, or nothing where the crop ends there.
+fn remove_heart(sample: &mut Sample) {
+    let slice = sample.size[0] * sample.size[1];
+    let Some(last) = sample.target.iter().rposition(|t| *t != 0) else { return };
+    let end = (last / slice + 2).min(sample.size[2]) * slice;
+    sample.hu[..end].fill(AIR_HU);
+    sample.target.fill(0);
+}
