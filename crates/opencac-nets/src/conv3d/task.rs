@@ -200,11 +200,15 @@ impl Task<'_, '_> {
                 for (y, line) in pooled.chunks_exact_mut(row / 2).enumerate() {
                     for (x, to) in line.iter_mut().enumerate() {
                         let at = 2 * y * row + 2 * x;
-                        let pair = |plane: &[[f32; LANES]], at: usize| {
-                            simd.max8(simd.load8(&plane[at]), simd.load8(&plane[at + 1]))
-                        };
-                        let square = |plane| simd.max8(pair(plane, at), pair(plane, at + row));
-                        simd.store8(simd.max8(square(planes[0]), square(planes[1])), to);
+                        let [near, far] = planes.map(|plane| {
+                            let corners = [plane[at], plane[at + 1], plane[at + row], plane[at + row + 1]];
+                            corners.map(|corner| simd.load8(&corner))
+                        });
+                        let mut largest = near[0];
+                        for corner in near.into_iter().chain(far) {
+                            largest = simd.max8(corner, largest);
+                        }
+                        simd.store8(largest, to);
                     }
                 }
             }

@@ -1,10 +1,9 @@
 //! Running a network on a CPU.
 
-use std::borrow::Cow;
-
 use super::error::UNetError;
 use super::spec::{ConvLayer, Norm, NormOrder, OutputActivation, Stem, UNetSpec};
 use super::weights::UNetWeights;
+use super::workspace::{Buffer, Workspace};
 use crate::conv3d::layout::{depth_to_space, space_to_depth, to_blocked};
 use crate::conv3d::{Conv, Epilogue, Head, Isa, Reads, Sink};
 
@@ -70,57 +69,72 @@ impl InferenceNet {
     /// [`UNetError`] where the number of channels is another than the network's, a side is no positive
     /// multiple of [`UNetSpec::size_multiple`], or `input` has another length than `shape` says.
     pub fn forward(&self, input: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, UNetError> {
+        self.forward_in(&mut Workspace::default(), input, shape)
+    }
+
+    /// As [`forward`](Self::forward), with memory that a caller with several inputs keeps between them.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_in(
+        &self,
+        workspace: &mut Workspace,
+        input: &[f32],
+        shape: [usize; 4],
+    ) -> Result<Vec<f32>, UNetError> {
         check_input(&self.spec, input, shape)?;
         let [channels, depth, height, width] = shape;
         let size = [depth, height, width];
         let logits = match self.spec.layout().stem {
-            Stem::None if channels == 1 => self.run(Cow::Borrowed(input), size),
-            Stem::None => self.run(Cow::Owned(to_blocked(input, channels, size.iter().product())), size),
+            Stem::None if channels == 1 => self.run(workspace, input, size),
+            Stem::None => self.run(workspace, &to_blocked(input, channels, size.iter().product()), size),
             Stem::SpaceToDepth => {
                 let half = size.map(|s| s / 2);
-                depth_to_space(&self.run(Cow::Owned(space_to_depth(input, size)), half), half)
+                depth_to_space(&self.run(workspace, &space_to_depth(input, size), half), half)
             }
         };
         Ok(logits)
     }
 
     /// From what the first convolution reads to the head's values, `[channel][z][y][x]`.
-    fn run(&self, input: Cow<'_, [f32]>, size: [usize; 3]) -> Vec<f32> {
+    fn run(&self, workspace: &mut Workspace, input: &[f32], size: [usize; 3]) -> Vec<f32> {
         let grid = |level: usize| size.map(|s| s >> level);
-        let zeros = |len: usize| vec![0.0f32; len];
         let bottom = self.encoder.len() - 1;
         let mut skips = Vec::with_capacity(bottom);
-        let mut current = input;
+        let mut current: Option<Buffer> = None;
         for (level, [a, b]) in self.encoder.iter().enumerate() {
             let size = grid(level);
-            let mut middle = zeros(a.output_len(size));
-            a.run(self.isa, &[&current], size, Sink::Store(&mut middle));
-            let mut out = zeros(b.output_len(size));
+            let mut middle = workspace.take(a.output_len(size));
+            a.run(self.isa, &[current.as_deref().unwrap_or(input)], size, Sink::Store(&mut middle));
+            current.take().into_iter().for_each(|done| workspace.put(done));
+            let mut out = workspace.take(b.output_len(size));
             if level == bottom {
                 b.run(self.isa, &[&middle], size, Sink::Store(&mut out));
-                current = Cow::Owned(out);
+                current = Some(out);
             } else {
-                let mut pooled = zeros(out.len() / 8);
+                let mut pooled = workspace.take(out.len() / 8);
                 b.run(self.isa, &[&middle], size, Sink::StoreAndPool(&mut out, &mut pooled));
-                current = Cow::Owned(pooled);
+                current = Some(pooled);
                 skips.push(out);
             }
+            workspace.put(middle);
         }
-        let mut logits = Vec::new();
-        for ([a, b], level) in self.decoder.iter().zip((0..bottom).rev()) {
+        let mut logits = vec![0.0; self.spec.head_channels() * size.iter().product::<usize>()];
+        for (([a, b], level), skip) in self.decoder.iter().zip((0..bottom).rev()).zip(skips.into_iter().rev())
+        {
             let size = grid(level);
-            let skip = skips.pop().unwrap_or_default();
-            let mut middle = zeros(a.output_len(size));
-            a.run(self.isa, &[&current, &skip], size, Sink::Store(&mut middle));
-            drop(skip);
-            if level > 0 {
-                let mut out = zeros(b.output_len(size));
-                b.run(self.isa, &[&middle], size, Sink::Store(&mut out));
-                current = Cow::Owned(out);
-            } else {
-                logits = zeros(self.spec.head_channels() * size.iter().product::<usize>());
+            let mut middle = workspace.take(a.output_len(size));
+            a.run(self.isa, &[current.as_deref().unwrap_or(input), &skip], size, Sink::Store(&mut middle));
+            workspace.put(skip);
+            current.take().into_iter().for_each(|done| workspace.put(done));
+            if level == 0 {
                 b.run(self.isa, &[&middle], size, Sink::Head(&self.head, &mut logits));
+            } else {
+                let mut out = workspace.take(b.output_len(size));
+                b.run(self.isa, &[&middle], size, Sink::Store(&mut out));
+                current = Some(out);
             }
+            workspace.put(middle);
         }
         logits
     }

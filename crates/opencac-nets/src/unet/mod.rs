@@ -15,8 +15,10 @@ mod presets;
 mod reference;
 mod spec;
 mod weights;
+mod workspace;
 
 pub use error::{SpecError, UNetError, WeightError};
 pub use inference::InferenceNet;
 pub use spec::{Activation, ConvLayer, Norm, NormOrder, OutputActivation, Stem, UNetLayout, UNetSpec};
 pub use weights::{UNetWeights, WeightTensor};
+pub use workspace::Workspace;

@@ -25,6 +25,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn vectorize<T: SimdTask>(self, task: T) -> T::Output {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma")]
         fn with_features<T: SimdTask>(simd: Avx2, task: T) -> T::Output {
             task.run(simd)

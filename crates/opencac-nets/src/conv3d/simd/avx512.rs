@@ -27,6 +27,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn vectorize<T: SimdTask>(self, task: T) -> T::Output {
+        #[inline(never)]
         #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
         fn with_features<T: SimdTask>(simd: Avx512, task: T) -> T::Output {
             task.run(simd)

@@ -25,6 +25,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn vectorize<T: SimdTask>(self, task: T) -> T::Output {
+        #[inline(never)]
         #[target_feature(enable = "neon")]
         fn with_features<T: SimdTask>(simd: Neon, task: T) -> T::Output {
             task.run(simd)
