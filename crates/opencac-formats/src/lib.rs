@@ -1,6 +1,10 @@
 //! Readers and writers: DICOM, NIfTI, NRRD, MetaImage.
 
 pub mod atomic;
+pub mod dicom;
 pub mod image;
+pub mod metaimage;
 pub mod nifti;
+pub mod nrrd;
 pub mod source;
+pub mod study;
