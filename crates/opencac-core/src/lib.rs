@@ -13,6 +13,7 @@ pub mod mask;
 pub mod morphology;
 pub mod outcome;
 pub mod overlap;
+pub mod quality;
 pub mod reorient;
 pub mod resample;
 pub mod risk;
