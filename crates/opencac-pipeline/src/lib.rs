@@ -1,1 +1,5 @@
-//! One scan from disk to outputs.
+//! One scan from disk to outputs: read, refused or segmented, scored, written.
+
+pub mod masks;
+pub mod output;
+pub mod person;
