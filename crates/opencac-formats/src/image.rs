@@ -3,24 +3,32 @@
 //! Each format turns its header into a [`Layout`] (where the voxels lie, what type they have, and the grid);
 //! decoding a layout into a volume or a label map is the same for all and happens here.
 
+mod data_files;
 mod decode;
+mod encode;
 mod error;
 mod geometry;
+mod header_text;
 mod layout;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod text;
 
 use std::path::Path;
 
 use opencac_core::{Finding, LabelMap, Reorientation, Volume};
 
-use crate::nifti;
 use crate::source::{Entry, Limits, Source};
+use crate::{metaimage, nifti, nrrd};
 
+pub(crate) use data_files::{DataFiles, Packing, Skip, SkipBytes, voxels_of};
+pub(crate) use encode::{COMPRESSION, write_bools, write_i16};
 pub use error::ImageError;
 pub(crate) use error::Problem;
 pub(crate) use geometry::{grid_from_columns, lps_from_ras};
+pub(crate) use header_text::{HeaderText, expand_pattern, numbers};
 pub(crate) use layout::{Element, Encoding, Layout, Scale, is_gzip, skip, unpack};
-pub(crate) use text::Tokens;
+use text::Tokens;
 
 /// A CT volume read from an image file.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +57,10 @@ pub struct ReadLabels {
 pub enum ImageFormat {
     /// NIfTI-1 or NIfTI-2, one file or a pair, gzip or not.
     Nifti,
+    /// NRRD, attached or detached.
+    Nrrd,
+    /// MetaImage, one file or a header and its data.
+    MetaImage,
 }
 
 impl ImageFormat {
@@ -60,18 +72,36 @@ impl ImageFormat {
     }
 
     fn of_content(start: &[u8]) -> Option<Self> {
-        if nifti::is_nifti(start) { Some(Self::Nifti) } else { None }
+        if start.starts_with(b"NRRD") {
+            Some(Self::Nrrd)
+        } else if nifti::is_nifti(start) {
+            Some(Self::Nifti)
+        } else if start.starts_with(b"ObjectType") || start.starts_with(b"NDims") {
+            Some(Self::MetaImage)
+        } else {
+            None
+        }
     }
 
     fn of_name(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let ends_in = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-        if ends_in(&[".nii", ".nii.gz", ".hdr", ".hdr.gz"]) { Some(Self::Nifti) } else { None }
+        if ends_in(&[".nii", ".nii.gz", ".hdr", ".hdr.gz"]) {
+            Some(Self::Nifti)
+        } else if ends_in(&[".nrrd", ".nhdr"]) {
+            Some(Self::Nrrd)
+        } else if ends_in(&[".mha", ".mhd"]) {
+            Some(Self::MetaImage)
+        } else {
+            None
+        }
     }
 
-    fn layout(self, source: &Source, entry: &Entry) -> Result<Layout, ImageError> {
+    fn layout<'a>(self, source: &'a Source, entry: &Entry) -> Result<Layout<'a>, ImageError> {
         let layout = match self {
             Self::Nifti => nifti::layout(source, entry),
+            Self::Nrrd => nrrd::layout(source, entry),
+            Self::MetaImage => metaimage::layout(source, entry),
         };
         layout.map_err(|problem| problem.in_file(source.full_name(entry)))
     }

@@ -15,7 +15,7 @@ mod form;
 mod header;
 mod write;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use opencac_core::{Finding, FindingKind};
@@ -56,7 +56,7 @@ pub(crate) fn is_nifti(start: &[u8]) -> bool {
 }
 
 /// Reads the header and finds the voxels.
-pub(crate) fn layout(source: &Source, entry: &Entry) -> Result<Layout, Problem> {
+pub(crate) fn layout<'a>(source: &'a Source, entry: &Entry) -> Result<Layout<'a>, Problem> {
     let header_entry = header_of(source, entry)?;
     let (mut stream, compressed) = open(source, &header_entry)?;
     let header = Header::read(&mut stream)?;
@@ -67,9 +67,11 @@ pub(crate) fn layout(source: &Source, entry: &Entry) -> Result<Layout, Problem> 
         open_data(source, &header_entry, &header)?
     } else {
         let gap = header.voxel_offset - header.byte_count;
-        skip(&mut stream, gap).map_err(|_| Problem::Length {
-            expected: header.voxel_offset,
-            found: "fewer before the first voxel (vox_offset)".into(),
+        skip(&mut stream, gap).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Problem::field("vox_offset", header.voxel_offset, "a position inside the file")
+            }
+            _ => Problem::voxels(error),
         })?;
         let bytes = header_entry.byte_count();
         let encoding = if compressed {
@@ -123,7 +125,7 @@ fn open_data(
     let data = sibling(source, entry, &name)?;
     let reader = source.reader(&data)?;
     let bytes = data.byte_count();
-    if name.to_ascii_lowercase().ends_with(".gz") {
+    if data.name().to_ascii_lowercase().ends_with(".gz") {
         let mut voxels = unpack(reader).map_err(Problem::voxels)?;
         skip(&mut voxels, header.voxel_offset).map_err(Problem::voxels)?;
         return Ok((voxels, Encoding::Deflated(bytes)));

@@ -238,6 +238,7 @@ impl Source {
             entries.push(Entry { name, bytes: bytes.len() as u64, place: Place::Memory(at) });
             memory.push(Bytes::from_memory(bytes));
         }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
         Self { label: label.to_owned(), limits, entries, skipped: Vec::new(), archive: None, memory }
     }
 
@@ -330,7 +331,9 @@ impl Source {
             }
             return Ok(Entry { name: sibling_name, bytes: kind.len(), place: Place::Disk(path) });
         }
-        self.entries.iter().find(|e| e.name == sibling_name).cloned().ok_or_else(missing)
+        // The entries are sorted; a list of many names must not scan many entries for each.
+        let found = self.entries.binary_search_by(|e| e.name.as_str().cmp(&sibling_name));
+        found.map(|at| self.entries[at].clone()).map_err(|_| missing())
     }
 
     /// The entry's name with the source it lies in, for messages.

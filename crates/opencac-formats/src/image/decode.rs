@@ -16,7 +16,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// 255 * f32::EPSILON is 3e-5.
 const LABEL_TOLERANCE: f64 = 1e-4;
 
-pub(super) fn volume(layout: Layout) -> Result<ReadImage, Problem> {
+pub(super) fn volume(layout: Layout<'_>) -> Result<ReadImage, Problem> {
     let mut clipped = Clipped::default();
     let (layout, hu) = decode(layout, |value| hu_from_value(value, &mut clipped))?;
     let mut findings = layout.findings;
@@ -35,7 +35,7 @@ pub(super) fn volume(layout: Layout) -> Result<ReadImage, Problem> {
     Ok(ReadImage { volume, reorientation, findings })
 }
 
-pub(super) fn labels(layout: Layout) -> Result<ReadLabels, Problem> {
+pub(super) fn labels(layout: Layout<'_>) -> Result<ReadLabels, Problem> {
     let (layout, labels) = decode(layout, label_from_value)?;
     let labels = LabelMap::new(layout.grid, labels).map_err(other)?;
     let (labels, reorientation) = labels.into_canonical();
@@ -86,10 +86,10 @@ fn label_from_value(value: f64) -> Result<u8, Refused> {
 }
 
 /// Reads every voxel through `convert`, in the file's order.
-fn decode<T: Copy>(
-    mut layout: Layout,
+fn decode<'a, T: Copy>(
+    mut layout: Layout<'a>,
     mut convert: impl FnMut(f64) -> Result<T, Refused>,
-) -> Result<(Layout, Vec<T>), Problem> {
+) -> Result<(Layout<'a>, Vec<T>), Problem> {
     layout.check_length()?;
     let count = layout.grid.voxel_count();
     let mut out = Vec::new();
@@ -117,7 +117,7 @@ fn decode<T: Copy>(
 type FirstRefused = Option<(f64, Refused)>;
 
 fn decode_binary<T>(
-    layout: &mut Layout,
+    layout: &mut Layout<'_>,
     out: &mut Vec<T>,
     convert: &mut impl FnMut(f64) -> Result<T, Refused>,
 ) -> Result<FirstRefused, Problem> {
@@ -158,7 +158,7 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, Problem> {
 
 fn convert_chunk<T>(
     chunk: &mut [u8],
-    layout: &Layout,
+    layout: &Layout<'_>,
     out: &mut Vec<T>,
     convert: &mut impl FnMut(f64) -> Result<T, Refused>,
 ) -> FirstRefused {
@@ -208,7 +208,7 @@ fn convert_values<T>(
 }
 
 fn decode_text<T>(
-    layout: &mut Layout,
+    layout: &mut Layout<'_>,
     out: &mut Vec<T>,
     convert: &mut impl FnMut(f64) -> Result<T, Refused>,
 ) -> Result<FirstRefused, Problem> {

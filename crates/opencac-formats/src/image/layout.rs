@@ -53,18 +53,18 @@ pub(crate) enum Encoding {
 }
 
 /// Everything needed to decode an image.
-pub(crate) struct Layout {
+pub(crate) struct Layout<'a> {
     pub grid: Grid,
     pub element: Element,
     pub big_endian: bool,
     pub scale: Option<Scale>,
     pub encoding: Encoding,
     /// Positioned at the first voxel; holds the voxels and nothing after them.
-    pub voxels: Box<dyn Read + Send>,
+    pub voxels: Box<dyn Read + Send + 'a>,
     pub findings: Vec<Finding>,
 }
 
-impl Layout {
+impl Layout<'_> {
     /// Bytes of all voxels in memory as the file writes them.
     pub(crate) fn voxel_bytes(&self) -> u64 {
         self.grid.voxel_count() as u64 * self.element.byte_count() as u64
@@ -91,7 +91,7 @@ impl Layout {
 }
 
 /// Unpacks gzip (any number of members) or zlib, told apart by the first bytes.
-pub(crate) fn unpack(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn unpack<'a>(reader: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut packed = BufReader::with_capacity(128 << 10, reader);
     let start = packed.fill_buf()?;
     if is_gzip(start) {

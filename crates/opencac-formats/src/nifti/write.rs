@@ -3,20 +3,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use flate2::Compression;
 use flate2::write::GzEncoder;
 use opencac_core::{Grid, LabelMap, Mask, Volume};
 use thiserror::Error;
 
 use super::header::NIFTI_1_BYTES;
 use crate::atomic::{WriteError, write_atomically};
-use crate::image::lps_from_ras;
+use crate::image::{COMPRESSION, lps_from_ras, write_bools, write_i16};
 
 /// Where the voxels begin: after the header and the empty extension flag.
 const VOXEL_OFFSET: usize = NIFTI_1_BYTES + 4;
-
-/// Level 1 packs CT and masks within a tenth of level 6 in a third of its time.
-const COMPRESSION: Compression = Compression::new(1);
 
 /// Why a NIfTI file could not be written.
 #[derive(Debug, Error)]
@@ -55,26 +51,6 @@ pub fn write_labels(path: &Path, labels: &LabelMap) -> Result<(), NiftiWriteErro
 /// Writes a mask as unsigned bytes 0 and 1; see [`write_volume`].
 pub fn write_mask(path: &Path, mask: &Mask) -> Result<(), NiftiWriteError> {
     write(path, mask.grid(), 2, 8, |out| write_bools(out, mask.voxels()))
-}
-
-pub(crate) fn write_i16(out: &mut dyn Write, values: &[i16]) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(128 << 10);
-    for chunk in values.chunks(64 << 10) {
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|v| v.to_le_bytes()));
-        out.write_all(&bytes)?;
-    }
-    Ok(())
-}
-
-pub(crate) fn write_bools(out: &mut dyn Write, values: &[bool]) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(64 << 10);
-    for chunk in values.chunks(64 << 10) {
-        bytes.clear();
-        bytes.extend(chunk.iter().map(|v| u8::from(*v)));
-        out.write_all(&bytes)?;
-    }
-    Ok(())
 }
 
 fn write(
