@@ -1,0 +1,289 @@
+//! Draws specifications as varied as the scans that the networks will meet.
+
+use serde::{Deserialize, Serialize};
+
+use crate::rng::Rng;
+use crate::spec::{
+    BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, ScanSpec, ScannerSpec, Site,
+};
+
+/// What may vary, and how often.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Variety {
+    /// Share of phantoms with coronary calcium.
+    pub coronary_calcium: f64,
+    /// Share with calcium of the aortic wall; valve and annulus have half of it each.
+    pub other_calcium: f64,
+    /// Share with intravenous contrast.
+    pub contrast: f64,
+    /// Probability of each confounder that is not calcium of vessels.
+    pub confounder: f64,
+    /// Noise SD in HU.
+    pub noise_sd_hu: [f64; 2],
+    /// Slice increments in mm to choose from.
+    pub increments_mm: Vec<f64>,
+    /// Kernel sharpness.
+    pub sharpness: [f64; 2],
+    /// Largest motion split in mm.
+    pub motion_mm: f64,
+    /// Columns and rows.
+    pub matrix: usize,
+    /// Extent from the lowest to the highest slice in mm.
+    pub extent_mm: [f64; 2],
+}
+
+impl Variety {
+    /// Chest scans as archives hold them: mostly without contrast, soft to standard kernels, 1 to 5 mm.
+    pub fn chest() -> Self {
+        Self {
+            coronary_calcium: 0.6,
+            other_calcium: 0.4,
+            contrast: 0.05,
+            confounder: 0.08,
+            noise_sd_hu: [6.0, 35.0],
+            increments_mm: vec![1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0],
+            sharpness: [0.0, 0.6],
+            motion_mm: 4.0,
+            matrix: 512,
+            extent_mm: [260.0, 360.0],
+        }
+    }
+}
+
+impl PhantomSpec {
+    /// A phantom drawn from a variety. The same seed and variety give the same one.
+    pub fn random(seed: u64, variety: &Variety) -> Self {
+        let rng = &mut Rng::new(seed, 10);
+        let body = body(rng);
+        let heart = heart(rng, &body);
+        let mut spec = Self {
+            seed,
+            scan: scan(rng, variety, &body),
+            contrast: contrast(rng, variety),
+            scanner: scanner(rng, variety),
+            body,
+            heart,
+            deposits: Vec::new(),
+            confounders: Vec::new(),
+            agatston: None,
+        };
+        if rng.chance(variety.coronary_calcium) {
+            spec.deposits = coronary_plan(&mut Rng::new(seed, 11), None);
+        }
+        spec.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
+        spec.confounders = confounders(&mut Rng::new(seed, 13), variety.confounder);
+        spec
+    }
+
+    /// The same phantom with newly drawn coronary deposits that will be scaled to a score.
+    pub fn with_agatston(mut self, agatston: f64) -> Self {
+        self.deposits.retain(|d| !d.site.is_coronary());
+        if agatston > 0.0 {
+            // Small scores come from few plaques: real ones of 15-20 points are single.
+            let count = (0.8 + (1.0 + agatston / 12.0).ln() * 2.0).round().max(1.0) as usize;
+            self.deposits.extend(coronary_plan(&mut Rng::new(self.seed, 14), Some(count)));
+        }
+        self.agatston = Some(agatston);
+        self
+    }
+}
+
+fn body(rng: &mut Rng) -> BodySpec {
+    let woman = rng.chance(0.45);
+    // The tail of heavy people is long.
+    let fat_mm = (11.0 * (rng.normal(0.0, 0.5)).exp()).clamp(3.0, 45.0);
+    BodySpec {
+        cavity_half_width_mm: rng.normal_in(if woman { 115.0 } else { 124.0 }, 7.0, 95.0, 145.0),
+        cavity_half_depth_mm: rng.normal_in(if woman { 83.0 } else { 90.0 }, 7.0, 66.0, 112.0),
+        fat_mm,
+        muscle: rng.normal_in(if woman { 0.85 } else { 1.05 }, 0.17, 0.5, 1.6),
+        breasts: if woman { rng.normal_in(0.9, 0.3, 0.3, 1.7) } else { 0.0 },
+        arms_down: rng.chance(0.08),
+        bone: rng.normal_in(0.95, 0.2, 0.45, 1.45),
+        lung_hu: rng.normal_in(-862.0, 28.0, -935.0, -760.0),
+        diaphragm_mm: rng.normal_in(0.0, 9.0, -22.0, 22.0),
+        inner_fat: (fat_mm / 11.0).sqrt().clamp(0.6, 1.6),
+        effusion_mm: if rng.chance(0.08) { rng.range(15.0, 75.0) } else { 0.0 },
+        shift_mm: [rng.normal(0.0, 8.0), rng.normal(0.0, 10.0)],
+    }
+}
+
+fn heart(rng: &mut Rng, body: &BodySpec) -> HeartSpec {
+    // Hearts follow the size of the chest, but loosely.
+    let room = 0.5 * (body.cavity_half_width_mm / 120.0 + body.cavity_half_depth_mm / 87.0);
+    let size = rng.normal_in(0.35 + 0.65 * room, 0.07, 0.8, 1.28);
+    let mut scale = [0; 3].map(|_| size * rng.normal_in(1.0, 0.045, 0.88, 1.12));
+    scale[2] *= 0.98;
+    let wave = |rng: &mut Rng, sd: f64| [rng.normal(0.0, sd), rng.normal(0.0, sd)];
+    HeartSpec {
+        shift_mm: [rng.normal(0.0, 6.0), rng.normal(0.0, 4.0), rng.normal(0.0, 4.0)],
+        scale,
+        turn_deg: [
+            rng.normal_in(0.0, 5.0, -12.0, 12.0),
+            rng.normal_in(0.0, 5.0, -12.0, 12.0),
+            rng.normal_in(0.0, 7.0, -18.0, 18.0),
+        ],
+        outline: [wave(rng, 0.02), wave(rng, 0.014), wave(rng, 0.009)],
+        fat_mm: (2.6 * rng.normal(0.0, 0.55).exp() * body.inner_fat).clamp(0.4, 12.0),
+        wall_mm: rng.normal_in(10.0, 1.4, 7.0, 16.0),
+        chambers: [0; 4].map(|_| rng.normal_in(1.0, 0.06, 0.85, 1.2)),
+        aorta_mm: rng.normal_in(16.0, 1.9, 11.5, 23.0),
+        coronary_stray_mm: rng.range(1.0, 3.5),
+        coronary_size: rng.normal_in(1.0, 0.13, 0.65, 1.5),
+    }
+}
+
+fn scan(rng: &mut Rng, variety: &Variety, body: &BodySpec) -> ScanSpec {
+    let increment_mm =
+        variety.increments_mm.get(rng.below(variety.increments_mm.len())).copied().unwrap_or(2.5);
+    // Mostly contiguous, sometimes overlapping, rarely with gaps.
+    let thickness_mm = increment_mm * [1.0, 1.25, 1.5, 2.0, 0.8][rng.weighted(&[0.6, 0.12, 0.1, 0.1, 0.08])];
+    let extent_mm = rng.range(variety.extent_mm[0], variety.extent_mm[1]);
+    let width_mm = 2.0 * (body.cavity_half_width_mm + 20.0 * body.muscle + body.fat_mm);
+    let field_mm = (width_mm * rng.normal_in(1.07, 0.07, 0.85, 1.35)).clamp(250.0, 500.0);
+    let padding_hu = [-1024, -2000, -1000][rng.below(3)];
+    ScanSpec {
+        size: [variety.matrix, variety.matrix, (extent_mm / increment_mm).round().max(1.0) as usize],
+        pixel_mm: (field_mm / variety.matrix as f64 * 1e4).round() / 1e4,
+        increment_mm,
+        thickness_mm,
+        middle_mm: rng.normal(25.0, 14.0),
+        round_field: rng.chance(0.5),
+        padding_hu,
+        table: rng.chance(0.95),
+    }
+}
+
+fn contrast(rng: &mut Rng, variety: &Variety) -> Contrast {
+    if !rng.chance(variety.contrast) {
+        return Contrast::None;
+    }
+    match rng.below(3) {
+        0 => Contrast::Arterial(rng.range(180.0, 420.0)),
+        1 => Contrast::Pulmonary(rng.range(200.0, 450.0)),
+        _ => Contrast::Venous(rng.range(100.0, 200.0)),
+    }
+}
+
+fn scanner(rng: &mut Rng, variety: &Variety) -> ScannerSpec {
+    let [low, high] = variety.noise_sd_hu;
+    let split = variety.motion_mm * rng.unit() * rng.unit();
+    ScannerSpec {
+        tube_kvp: [120.0, 120.0, 120.0, 120.0, 110.0, 100.0, 130.0, 140.0][rng.below(8)],
+        sharpness: rng.range(variety.sharpness[0], variety.sharpness[1]),
+        // Even in the logarithm: doubling the dose is one step anywhere.
+        noise_sd_hu: (rng.range(low.max(0.1).ln(), high.max(0.1).ln())).exp(),
+        streak_sd_hu: rng.range(3.0, 30.0),
+        beam_hardening_hu: rng.range(0.0, 15.0),
+        motion_shift_mm: variety.motion_mm * 0.5 * rng.unit() * rng.unit(),
+        motion_split_mm: split,
+        motion_deg: rng.range(0.0, 180.0),
+        motion_period_mm: rng.range(15.0, 60.0),
+    }
+}
+
+/// Attenuation of a plaque: grows with its volume as in real native scans, with a spread between plaques.
+fn density_hu(rng: &mut Rng, volume_mm3: f64) -> f64 {
+    (360.0 * (volume_mm3 / 10.0).powf(0.24) * rng.normal(0.0, 0.25).exp()).clamp(180.0, 1500.0)
+}
+
+/// Draws plaques: ln(volume) is normal with the mean 2.68 and SD 1.63 of 55 real lesions, part of the spread between
+/// people; vessels and places along them as often as there.
+fn coronary_plan(rng: &mut Rng, count: Option<usize>) -> Vec<Deposit> {
+    const VESSELS: [(Site, f64); 4] =
+        [(Site::Lm, 12.0), (Site::Lad, 18.0), (Site::Lcx, 13.0), (Site::Rca, 13.0)];
+    let count = count.unwrap_or_else(|| if rng.chance(0.35) { 1 + rng.below(2) } else { 3 + rng.below(14) });
+    let person = rng.normal(0.0, 0.7);
+    // Who has few plaques has them in one or two vessels.
+    let favour: Vec<f64> = VESSELS.iter().map(|(_, w)| w * rng.normal(0.0, 0.7).exp()).collect();
+    (0..count)
+        .map(|_| {
+            let site = VESSELS[rng.weighted(&favour)].0;
+            let u = rng.unit();
+            let position = match site {
+                Site::Lad => 0.93 * u.powf(1.5),
+                Site::Lcx => 0.03 + 0.55 * u,
+                Site::Rca => 0.03 + 0.62 * u,
+                _ => u,
+            };
+            let largest: f64 = if site == Site::Lm { 200.0 } else { 1200.0 };
+            let volume_mm3 = (2.68 + person + rng.normal(0.0, 1.47)).exp().clamp(1.5, largest);
+            Deposit {
+                site,
+                position,
+                angle_deg: rng.range(0.0, 360.0),
+                volume_mm3,
+                density_hu: density_hu(rng, volume_mm3),
+                elongation: rng.range(1.4, 4.6).min(1.2 + volume_mm3 / 8.0),
+                seed: rng.bits() >> 12,
+            }
+        })
+        .collect()
+}
+
+fn other_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
+    let mut plan = Vec::new();
+    let mut add =
+        |rng: &mut Rng, site: Site, count: usize, ln_volume: f64, elongation: [f64; 2], place: [f64; 2]| {
+            for _ in 0..count {
+                let volume_mm3 = rng.normal(ln_volume, 1.0).exp().clamp(3.0, 4000.0);
+                plan.push(Deposit {
+                    site,
+                    position: rng.range(place[0], place[1]),
+                    angle_deg: rng.range(0.0, 360.0),
+                    volume_mm3,
+                    density_hu: density_hu(rng, volume_mm3),
+                    elongation: rng.range(elongation[0], elongation[1]),
+                    seed: rng.bits() >> 12,
+                });
+            }
+        };
+    if rng.chance(share) {
+        let count = 1 + rng.below(8);
+        // Root, arch and descending aorta: the ascending part is mostly spared.
+        add(rng, Site::AorticWall, count, 3.6, [2.0, 6.0], [0.24, 0.85]);
+        if rng.chance(0.35) {
+            add(rng, Site::AorticWall, 1, 2.8, [1.5, 3.0], [0.02, 0.08]);
+        }
+    }
+    if rng.chance(0.5 * share) {
+        let count = 1 + rng.below(4);
+        add(rng, Site::AorticValve, count, 3.4, [1.2, 3.0], [0.0, 1.0]);
+    }
+    if rng.chance(0.5 * share) {
+        let count = 1 + rng.below(3);
+        add(rng, Site::MitralAnnulus, count, 5.2, [2.5, 6.0], [0.15, 0.85]);
+    }
+    plan
+}
+
+fn confounders(rng: &mut Rng, share: f64) -> Vec<Confounder> {
+    let mut all = Vec::new();
+    if rng.chance(2.5 * share) {
+        for _ in 0..1 + rng.below(4) {
+            let (volume_mm3, density_hu) = (rng.normal(4.2, 0.9).exp(), rng.range(180.0, 1100.0));
+            all.push(Confounder::Node { volume_mm3, density_hu, seed: rng.bits() >> 12 });
+        }
+    }
+    if rng.chance(0.6 * share) {
+        for _ in 0..1 + rng.below(2) {
+            let (volume_mm3, density_hu) = (rng.normal(4.5, 1.0).exp(), rng.range(200.0, 800.0));
+            all.push(Confounder::Pericardium { volume_mm3, density_hu, seed: rng.bits() >> 12 });
+        }
+    }
+    if rng.chance(0.7 * share) {
+        all.push(Confounder::Lead);
+    }
+    if rng.chance(share) {
+        all.push(Confounder::Catheter);
+    }
+    if rng.chance(0.7 * share) {
+        let site = [Site::Lad, Site::Lcx, Site::Rca][rng.below(3)];
+        let from = rng.range(0.05, 0.35);
+        all.push(Confounder::Stent { site, from, to: from + rng.range(0.08, 0.2) });
+    }
+    if rng.chance(0.7 * share) {
+        all.push(Confounder::SternalWires);
+    }
+    all
+}
