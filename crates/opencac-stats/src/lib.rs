@@ -1,7 +1,7 @@
 //! Agreement, reliability and survival statistics, with the tables and figures made from them.
 //!
 //! The crate knows nothing of images: it is handed numbers and gives numbers back. [`agreement`] compares two
-//! raters or methods, `survival` relates covariates to time-to-event, [`figure`] and [`render`] turn the
+//! raters or methods, [`survival`] relates covariates to time-to-event, [`figure`] and [`render`] turn the
 //! results into what a manuscript prints. [`table`] stands apart: it is the one module that reads bytes, from
 //! any [`std::io::Read`], and it is the place where unusable cells are named.
 //!
@@ -15,6 +15,7 @@ pub mod figure;
 pub mod numeric;
 pub mod render;
 pub mod scheme;
+pub mod survival;
 pub mod table;
 
 pub use error::StatsError;

@@ -68,9 +68,9 @@ impl Axis {
     }
 }
 
-/// The step 1, 2 or 5 times a power of ten that gives about six intervals.
+/// The step 1, 2 or 5 times a power of ten that gives at most seven intervals.
 pub(super) fn nice_step(span: f64) -> f64 {
-    let raw = (span / 6.0).max(f64::MIN_POSITIVE);
+    let raw = (span / 7.0).max(f64::MIN_POSITIVE);
     let decade = 10f64.powf(raw.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * decade >= raw).unwrap_or(10.0);
     factor * decade

@@ -8,6 +8,7 @@ mod font;
 mod forest;
 
 mod heat_map;
+mod kaplan_meier;
 mod png;
 mod roc;
 mod scatter;
@@ -18,6 +19,7 @@ pub use bland_altman::bland_altman;
 
 pub use forest::{ForestRow, forest};
 pub use heat_map::heat_map;
+pub use kaplan_meier::{KaplanMeierFigure, kaplan_meier};
 pub use png::png;
 pub use roc::{RocLine, roc};
 pub use scatter::scatter;

@@ -3,6 +3,7 @@
 pub mod bootstrap;
 pub mod describe;
 mod distribution;
+pub(crate) mod fenwick;
 pub mod matrix;
 pub mod random;
 mod special;

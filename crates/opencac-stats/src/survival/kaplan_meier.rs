@@ -1,0 +1,135 @@
+//! The Kaplan-Meier estimate of survival.
+
+use serde::Serialize;
+
+use super::FollowUp;
+use crate::numeric::describe::ascending_order;
+use crate::{ConfidenceLevel, Estimate};
+
+/// The estimate from one time of follow-up on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Step {
+    /// A time at which somebody's follow-up ended.
+    pub time: f64,
+    /// People followed just before.
+    pub at_risk: u64,
+    /// Events at this time.
+    pub events: u64,
+    /// People censored at this time.
+    pub censored: u64,
+    /// Survival from here on, with the log-log interval; no interval at 0 and 1.
+    pub survival: Estimate,
+    /// Greenwood's standard error of the survival.
+    pub standard_error: f64,
+}
+
+/// A Kaplan-Meier curve.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KaplanMeier {
+    n: u64,
+    events: u64,
+    steps: Vec<Step>,
+}
+
+impl KaplanMeier {
+    /// Estimates survival. Censoring at the time of an event counts as later than the event.
+    pub fn fit(follow_up: &FollowUp, level: ConfidenceLevel) -> Self {
+        let order = ascending_order(follow_up.times());
+        let z = level.z();
+        let (mut survival, mut greenwood) = (1.0, 0.0);
+        let mut at_risk = order.len() as u64;
+        let mut steps: Vec<Step> = Vec::new();
+        for tied in order.chunk_by(|&i, &j| follow_up.times()[i] == follow_up.times()[j]) {
+            let events = tied.iter().filter(|&&i| follow_up.events()[i]).count() as u64;
+            if events > 0 {
+                let (n, d) = (at_risk as f64, events as f64);
+                survival *= (n - d) / n;
+                greenwood += d / (n * (n - d));
+            }
+            steps.push(Step {
+                time: follow_up.times()[tied[0]],
+                at_risk,
+                events,
+                censored: tied.len() as u64 - events,
+                survival: log_log(survival, greenwood, z),
+                standard_error: if survival > 0.0 { survival * greenwood.sqrt() } else { f64::NAN },
+            });
+            at_risk -= tied.len() as u64;
+        }
+        Self { n: order.len() as u64, events: follow_up.event_count() as u64, steps }
+    }
+
+    /// Number of people.
+    pub fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// Number of events.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// One entry for each distinct time, ascending.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The longest follow-up.
+    pub fn last_time(&self) -> f64 {
+        self.steps.last().map_or(0.0, |step| step.time)
+    }
+
+    /// Survival at a time. Beyond the longest follow-up the curve does not exist: NaN, unless it has reached 0.
+    pub fn at(&self, time: f64) -> Estimate {
+        let last = self.steps.partition_point(|step| step.time <= time);
+        let Some(step) = last.checked_sub(1).and_then(|i| self.steps.get(i)) else {
+            return Estimate::without_interval(1.0);
+        };
+        if time > self.last_time() && step.survival.value > 0.0 {
+            return Estimate::without_interval(f64::NAN);
+        }
+        step.survival
+    }
+
+    /// People still followed just before a time.
+    pub fn at_risk(&self, time: f64) -> u64 {
+        let next = self.steps.partition_point(|step| step.time < time);
+        self.steps.get(next).map_or(0, |step| step.at_risk)
+    }
+
+    /// The time by which a fraction `p` of people have had the event, with the limits at which the confidence
+    /// limits of the curve cross that level; NaN where the curve does not get there. A curve that runs level at
+    /// exactly 1 - p gives the middle of the level stretch, as R's survival package does.
+    pub fn quantile(&self, p: f64) -> Estimate {
+        let crossing = |value: &dyn Fn(&Step) -> f64| {
+            /// Rounding left by a product of many factors.
+            const LEVEL_TOLERANCE: f64 = 1e-9;
+            let target = 1.0 - p;
+            let drops = || self.steps.iter().filter(|step| step.events > 0);
+            let reached = drops().find(|step| value(step) <= target + LEVEL_TOLERANCE);
+            reached.map_or(f64::NAN, |step| {
+                let level = (value(step) - target).abs() <= LEVEL_TOLERANCE;
+                let next = drops().find(|later| later.time > step.time);
+                match next {
+                    Some(next) if level => 0.5 * (step.time + next.time),
+                    _ => step.time,
+                }
+            })
+        };
+        Estimate::new(
+            crossing(&|step| step.survival.value),
+            crossing(&|step| step.survival.lower),
+            crossing(&|step| step.survival.upper),
+        )
+    }
+}
+
+/// Interval on the scale of ln(-ln S) (Kalbfleisch and Prentice 1980), which stays inside 0 and 1.
+fn log_log(survival: f64, greenwood: f64, z: f64) -> Estimate {
+    if survival <= 0.0 || survival >= 1.0 {
+        return Estimate::without_interval(survival);
+    }
+    let log = survival.ln();
+    let half = z * greenwood.sqrt() / log.abs();
+    Estimate::new(survival, (log * half.exp()).exp(), (log * (-half).exp()).exp())
+}
