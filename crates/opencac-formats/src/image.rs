@@ -157,7 +157,12 @@ pub(crate) fn on_only_entry<T>(
     }
 }
 
+/// The format of an entry that somebody named, which may also be the data file of a NIfTI pair.
 fn format_of(source: &Source, entry: &Entry) -> Result<ImageFormat, ImageError> {
-    ImageFormat::of_entry(source, entry)?
-        .ok_or_else(|| ImageError::Unrecognised { file: source.full_name(entry) })
+    let name = entry.name().to_ascii_lowercase();
+    match ImageFormat::of_entry(source, entry)? {
+        Some(format) => Ok(format),
+        None if name.ends_with(".img") || name.ends_with(".img.gz") => Ok(ImageFormat::Nifti),
+        None => Err(ImageError::Unrecognised { file: source.full_name(entry) }),
+    }
 }

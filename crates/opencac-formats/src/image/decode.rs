@@ -18,7 +18,7 @@ const LABEL_TOLERANCE: f64 = 1e-4;
 
 pub(super) fn volume(layout: Layout<'_>) -> Result<ReadImage, Problem> {
     let mut clipped = Clipped::default();
-    let (layout, hu) = decode(layout, |value| hu_from_value(value, &mut clipped))?;
+    let (layout, hu) = decode::<i16>(layout, &mut clipped)?;
     let mut findings = layout.findings;
     if clipped.count > 0 {
         findings.push(Finding::new(
@@ -29,14 +29,14 @@ pub(super) fn volume(layout: Layout<'_>) -> Result<ReadImage, Problem> {
             ),
         ));
     }
-    // The count of voxels was checked while decoding, so that only the grid's own claim remains.
+    // The voxels were counted while decoding, so that this cannot fail.
     let volume = Volume::new(layout.grid, hu).map_err(other)?;
     let (volume, reorientation) = volume.into_canonical();
     Ok(ReadImage { volume, reorientation, findings })
 }
 
 pub(super) fn labels(layout: Layout<'_>) -> Result<ReadLabels, Problem> {
-    let (layout, labels) = decode(layout, label_from_value)?;
+    let (layout, labels) = decode::<u8>(layout, &mut Clipped::default())?;
     let labels = LabelMap::new(layout.grid, labels).map_err(other)?;
     let (labels, reorientation) = labels.into_canonical();
     Ok(ReadLabels { labels, reorientation, findings: layout.findings })
@@ -59,36 +59,61 @@ enum Refused {
     NotALabel,
 }
 
-fn hu_from_value(value: f64, clipped: &mut Clipped) -> Result<i16, Refused> {
-    // The cast saturates and drops the fraction: the values it returns unchanged are the common case.
-    let whole = value as i16;
-    if f64::from(whole) == value {
-        return Ok(whole);
-    }
-    if !value.is_finite() {
-        return Err(Refused::NotHu);
-    }
-    let rounded = value.round();
-    if rounded > f64::from(i16::MAX) {
-        return Err(Refused::NotHu);
-    }
-    if rounded < f64::from(i16::MIN) {
-        clipped.count += 1;
-        clipped.lowest = clipped.lowest.min(value);
-    }
-    Ok(rounded as i16)
+/// What voxels become: Hounsfield units (`i16`) or labels (`u8`).
+trait Target: Copy {
+    /// Converts one value.
+    fn from_value(value: f64, clipped: &mut Clipped) -> Result<Self, Refused>;
+
+    /// Converts values stored as small integers, which most files hold, without the way through `f64`.
+    fn extend_from_integers(out: &mut Vec<Self>, values: impl Iterator<Item = i16>) -> FirstRefused;
 }
 
-fn label_from_value(value: f64) -> Result<u8, Refused> {
-    let label = value.round();
-    let is_label = (value - label).abs() <= LABEL_TOLERANCE && (0.0..=255.0).contains(&label);
-    if is_label { Ok(label as u8) } else { Err(Refused::NotALabel) }
+impl Target for i16 {
+    fn from_value(value: f64, clipped: &mut Clipped) -> Result<Self, Refused> {
+        // The cast saturates and drops the fraction: the values it returns unchanged are the common case.
+        let whole = value as Self;
+        if f64::from(whole) == value {
+            return Ok(whole);
+        }
+        let rounded = value.round();
+        if !value.is_finite() || rounded > f64::from(Self::MAX) {
+            return Err(Refused::NotHu);
+        }
+        if rounded < f64::from(Self::MIN) {
+            clipped.count += 1;
+            clipped.lowest = clipped.lowest.min(value);
+        }
+        Ok(rounded as Self)
+    }
+
+    fn extend_from_integers(out: &mut Vec<Self>, values: impl Iterator<Item = i16>) -> FirstRefused {
+        out.extend(values);
+        None
+    }
 }
 
-/// Reads every voxel through `convert`, in the file's order.
-fn decode<'a, T: Copy>(
+impl Target for u8 {
+    fn from_value(value: f64, _: &mut Clipped) -> Result<Self, Refused> {
+        let label = value.round();
+        let is_label = (value - label).abs() <= LABEL_TOLERANCE && (0.0..=255.0).contains(&label);
+        if is_label { Ok(label as Self) } else { Err(Refused::NotALabel) }
+    }
+
+    fn extend_from_integers(out: &mut Vec<Self>, values: impl Iterator<Item = i16>) -> FirstRefused {
+        for value in values {
+            match Self::try_from(value) {
+                Ok(label) => out.push(label),
+                Err(_) => return Some((f64::from(value), Refused::NotALabel)),
+            }
+        }
+        None
+    }
+}
+
+/// Reads every voxel in the file's order.
+fn decode<'a, T: Target>(
     mut layout: Layout<'a>,
-    mut convert: impl FnMut(f64) -> Result<T, Refused>,
+    clipped: &mut Clipped,
 ) -> Result<(Layout<'a>, Vec<T>), Problem> {
     layout.check_length()?;
     let count = layout.grid.voxel_count();
@@ -96,30 +121,26 @@ fn decode<'a, T: Copy>(
     let bytes = (count * size_of::<T>()) as u64;
     out.try_reserve_exact(count).map_err(|_| Problem::Memory { bytes })?;
     let refused = if matches!(layout.encoding, Encoding::Text(_)) {
-        decode_text(&mut layout, &mut out, &mut convert)?
+        decode_text(&mut layout, &mut out, clipped)?
     } else {
-        decode_binary(&mut layout, &mut out, &mut convert)?
+        decode_binary(&mut layout, &mut out, clipped)?
     };
-    match refused {
-        None => Ok((layout, out)),
-        Some((value, reason)) => {
-            let [nx, ny, _] = layout.grid.size();
-            let voxel = [out.len() % nx, out.len() / nx % ny, out.len() / (nx * ny)];
-            Err(match reason {
-                Refused::NotHu => Problem::NotHu { voxel, value },
-                Refused::NotALabel => Problem::NotALabel { voxel, value },
-            })
-        }
-    }
+    let Some((value, reason)) = refused else { return Ok((layout, out)) };
+    let [nx, ny, _] = layout.grid.size();
+    let voxel = [out.len() % nx, out.len() / nx % ny, out.len() / (nx * ny)];
+    Err(match reason {
+        Refused::NotHu => Problem::NotHu { voxel, value },
+        Refused::NotALabel => Problem::NotALabel { voxel, value },
+    })
 }
 
 /// The first value that could not be converted, if any; it belongs to voxel `out.len()`.
 type FirstRefused = Option<(f64, Refused)>;
 
-fn decode_binary<T>(
+fn decode_binary<T: Target>(
     layout: &mut Layout<'_>,
     out: &mut Vec<T>,
-    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+    clipped: &mut Clipped,
 ) -> Result<FirstRefused, Problem> {
     let expected = layout.voxel_bytes();
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -131,7 +152,7 @@ fn decode_binary<T>(
             let found = (done + filled as u64).to_string();
             return Err(Problem::Length { expected, found });
         }
-        if let Some(refused) = convert_chunk(&mut chunk[..wanted], layout, out, convert) {
+        if let Some(refused) = convert_chunk(&mut chunk[..wanted], layout, out, clipped) {
             return Ok(Some(refused));
         }
         done += wanted as u64;
@@ -156,11 +177,11 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, Problem> {
     Ok(filled)
 }
 
-fn convert_chunk<T>(
+fn convert_chunk<T: Target>(
     chunk: &mut [u8],
     layout: &Layout<'_>,
     out: &mut Vec<T>,
-    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+    clipped: &mut Clipped,
 ) -> FirstRefused {
     if layout.big_endian {
         chunk.chunks_exact_mut(layout.element.byte_count()).for_each(<[u8]>::reverse);
@@ -171,9 +192,20 @@ fn convert_chunk<T>(
                 chunk.as_chunks().0.iter().map(|bytes| <$number>::from_le_bytes(*bytes) as f64),
                 layout.scale,
                 out,
-                convert,
+                clipped,
             )
         };
+    }
+    if layout.scale.is_none() {
+        let bytes = &*chunk;
+        match layout.element {
+            Element::I16 => {
+                let values = bytes.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair));
+                return T::extend_from_integers(out, values);
+            }
+            Element::U8 => return T::extend_from_integers(out, bytes.iter().map(|b| i16::from(*b))),
+            _ => {}
+        }
     }
     match layout.element {
         Element::I8 => convert_as!(i8),
@@ -190,16 +222,16 @@ fn convert_chunk<T>(
     }
 }
 
-fn convert_values<T>(
+fn convert_values<T: Target>(
     values: impl Iterator<Item = f64>,
     scale: Option<Scale>,
     out: &mut Vec<T>,
-    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+    clipped: &mut Clipped,
 ) -> FirstRefused {
     let Scale { slope, intercept } = scale.unwrap_or(Scale { slope: 1.0, intercept: 0.0 });
     for stored in values {
         let value = stored * slope + intercept;
-        match convert(value) {
+        match T::from_value(value, clipped) {
             Ok(converted) => out.push(converted),
             Err(refused) => return Some((value, refused)),
         }
@@ -207,10 +239,10 @@ fn convert_values<T>(
     None
 }
 
-fn decode_text<T>(
+fn decode_text<T: Target>(
     layout: &mut Layout<'_>,
     out: &mut Vec<T>,
-    convert: &mut impl FnMut(f64) -> Result<T, Refused>,
+    clipped: &mut Clipped,
 ) -> Result<FirstRefused, Problem> {
     let expected = layout.voxel_bytes();
     let element_bytes = layout.element.byte_count() as u64;
@@ -224,7 +256,7 @@ fn decode_text<T>(
             let voxel = [at % nx, at / nx % ny, at / (nx * ny)];
             return Err(Problem::NotANumber { voxel, text: word.to_owned() });
         };
-        if let Some(refused) = convert_values(std::iter::once(stored), layout.scale, out, convert) {
+        if let Some(refused) = convert_values(std::iter::once(stored), layout.scale, out, clipped) {
             return Ok(Some(refused));
         }
     }
