@@ -15,8 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let folder = folder.join(name);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("result.json"), document.to_pretty()?)?;
-        fs::write(folder.join("report.html"), opencac_report::report(&document, &pictures))?;
-        for picture in &pictures {
+        fs::write(folder.join("report.html"), opencac_report::report(document, pictures))?;
+        for picture in pictures {
             fs::write(folder.join(&picture.file_name), &picture.png)?;
         }
     }

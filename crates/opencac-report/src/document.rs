@@ -398,10 +398,10 @@ pub(crate) fn key(kind: impl Serialize) -> String {
 fn advice(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::NotCt => {
-            "Give a CT series of the chest or heart; `opencac inspect` lists what was found."
+            "Give a CT series of the chest or heart; \"opencac inspect\" lists what was found."
         }
         RefusalKind::Contrast => {
-            "Score a scan or series without intravenous contrast; `opencac inspect` lists the series of the study."
+            "Score a scan or series without intravenous contrast; \"opencac inspect\" lists the series of the study."
         }
         RefusalKind::HeartNotInView => {
             "Give the series that shows the whole heart, or a heart mask of this one."

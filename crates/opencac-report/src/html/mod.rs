@@ -38,11 +38,10 @@ fn page(document: &CaseDocument, pictures: &[Picture]) -> Markup {
                     (sections::answer(document))
                     (sections::findings(document))
                     (sections::vessels(document))
+                    (sections::risk(document))
                     (sections::pictures(pictures))
                     (sections::lesions(document))
-                    (sections::risk(document))
                     (sections::scan_and_method(document))
-                    (sections::networks(document))
                 }
                 footer {
                     strong { "Research use, not for clinical decisions" }

@@ -86,8 +86,16 @@ fn summary(document: &CaseDocument) -> String {
 fn refused(refusal: &RefusalBlock) -> Markup {
     html! {
         section.answer.refused aria-label="Answer" {
-            span.label { "Refused: no score, because a number would mislead" }
-            span.second { (text::refusal(refusal.kind)) }
+            div.row {
+                div {
+                    span.label { "No score: a number would mislead" }
+                    span.value { "Refused" }
+                }
+                div {
+                    span.label { "Reason" }
+                    span.second { (text::refusal(refusal.kind)) }
+                }
+            }
             p { (refusal.message) }
             p.advice { "What to do: " (refusal.advice) }
         }
@@ -97,8 +105,12 @@ fn refused(refusal: &RefusalBlock) -> Markup {
 fn failed(document: &CaseDocument) -> Markup {
     html! {
         section.answer.failed aria-label="Answer" {
-            span.label { "Failed: no score" }
-            span.second { "The input could not be processed" }
+            div.row {
+                div {
+                    span.label { "No score: the input could not be processed" }
+                    span.value { "Failed" }
+                }
+            }
             p { (document.error.as_deref().unwrap_or("The result holds no score and no reason.")) }
         }
     }
@@ -267,7 +279,7 @@ fn lesion_row(lesion: &LesionBlock) -> Markup {
 pub fn risk(document: &CaseDocument) -> Markup {
     html! {
         @if let Some(risk) = &document.risk {
-            section {
+            section.whole {
                 h2 { "Age, sex and risk" }
                 dl { (risk_entries(risk)) }
                 @for reason in &risk.unavailable { p.note { "Not available: " (reason) } }
@@ -299,13 +311,16 @@ fn risk_entries(risk: &Risk) -> Markup {
     }
 }
 
-/// How the scan was made and by what rules it was scored.
+/// How the scan was made, and by what rules and networks it was scored.
 pub fn scan_and_method(document: &CaseDocument) -> Markup {
     html! {
         div.columns {
             section { h2 { "Scan" } dl { (scan_entries(document)) } }
-            @if let Some(protocol) = &document.protocol {
-                section { h2 { "Scoring protocol" } dl { (protocol_entries(protocol)) } }
+            div {
+                @if let Some(protocol) = &document.protocol {
+                    section { h2 { "Scoring protocol" } dl { (protocol_entries(protocol)) } }
+                }
+                (networks(document))
             }
         }
     }
@@ -362,20 +377,20 @@ fn protocol_entries(protocol: &ProtocolBlock) -> Markup {
 }
 
 /// The networks and the hashes of their weights.
-pub fn networks(document: &CaseDocument) -> Markup {
+fn networks(document: &CaseDocument) -> Markup {
     html! {
-        section {
+        section.whole {
             h2 { "Networks" }
             @match &document.model {
                 Some(model) => {
                     dl {
-                        dt { "Model" } dd { (model.name) }
+                        dt { "Model" } dd { (model.name) "; SHA-256 of the weights:" }
                         @for (step, hash) in [
                             ("Locate", &model.sha256.locate),
                             ("Heart", &model.sha256.heart),
                             ("Calcium", &model.sha256.calcium),
                         ] {
-                            @if let Some(hash) = hash { dt { (step) ", SHA-256" } dd { code { (hash) } } }
+                            @if let Some(hash) = hash { dt { (step) } dd { code { (hash) } } }
                         }
                     }
                 }

@@ -1,9 +1,10 @@
 //! Draws a plane as a picture with outlines, labels, directions, scale and legend.
 
-use opencac_core::score::{Lesion, Vessel};
+use opencac_core::score::Lesion;
 
+use super::annotate::{self, TEXT_PX, label};
 use super::canvas::{Area, Canvas, Typeface};
-use super::palette::{BLACK, Rgb, WHITE, colour, short_name};
+use super::palette::{BLACK, WHITE, colour};
 use super::plane::Plane;
 use super::{Picture, PictureError, Scene};
 
@@ -14,11 +15,10 @@ const IMAGE_MAX_HEIGHT_PX: f64 = 900.0;
 /// Narrowest canvas; narrower anatomy is centred on it.
 const MIN_WIDTH_PX: u32 = 480;
 
-const OUTLINE_PX: i32 = 2;
-const TEXT_PX: u32 = 22;
-const LABEL_PX: u32 = 21;
-const LETTER_PX: u32 = 28;
-const STRIP_PX: u32 = 64;
+/// Width of the line around a lesion.
+pub const OUTLINE_PX: i32 = 2;
+/// Height of the strip with title and legend under the anatomy.
+const STRIP_PX: u32 = 72;
 
 /// An intensity window by level and width in HU.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +46,8 @@ pub fn slice(scene: &Scene<'_>, z: usize, plane: &Plane) -> Result<Picture, Pict
     let middle = [grid.size()[0] as f64 / 2.0, grid.size()[1] as f64 / 2.0, z as f64];
     let height_mm = grid.patient_from_continuous(middle).0[2];
     let title = format!("Slice {} of {}, z {height_mm:.1} mm", z + 1, grid.size()[2]);
-    let canvas = draw(scene.lesions, plane, SOFT_TISSUE, &title)?;
-    let seen = describe_lesions(scene.lesions, plane);
+    let canvas = draw(scene.shown_lesions(), plane, SOFT_TISSUE, &title)?;
+    let seen = describe_lesions(scene, plane);
     Ok(Picture {
         file_name: format!("slice-{:03}.png", z + 1),
         caption: format!("{title}. {seen}"),
@@ -62,8 +62,8 @@ pub fn slice(scene: &Scene<'_>, z: usize, plane: &Plane) -> Result<Picture, Pict
 pub fn projection(scene: &Scene<'_>, view: &str, plane: &Plane) -> Result<Picture, PictureError> {
     let region = if scene.heart.is_some() { "heart" } else { "lesions" };
     let title = format!("Maximum intensity of the {region}, {view}");
-    let canvas = draw(scene.lesions, plane, PROJECTION, &title)?;
-    let seen = describe_lesions(scene.lesions, plane);
+    let canvas = draw(scene.shown_lesions(), plane, PROJECTION, &title)?;
+    let seen = describe_lesions(scene, plane);
     Ok(Picture {
         file_name: format!("mip-{view}.png"),
         caption: format!("{title}. {seen}"),
@@ -74,14 +74,14 @@ pub fn projection(scene: &Scene<'_>, view: &str, plane: &Plane) -> Result<Pictur
     })
 }
 
-/// Which lesions are in the plane, in words; empty without lesions in the scene.
-fn describe_lesions(lesions: &[Lesion], plane: &Plane) -> String {
+/// Which lesions are in the plane, in words; empty where nothing was scored.
+fn describe_lesions(scene: &Scene<'_>, plane: &Plane) -> String {
     /// More are counted rather than named.
     const MOST_NAMED: usize = 8;
+    let Some(lesions) = scene.lesions else { return String::new() };
     let seen = lesions_in(lesions, plane);
     match seen.len() {
-        0 if lesions.is_empty() => String::new(),
-        0 => "No lesion.".into(),
+        0 => "No lesion counted.".into(),
         1 => format!("Lesion {}.", label(seen[0])),
         2..=MOST_NAMED => {
             format!("Lesions {}.", seen.iter().map(|l| label(l)).collect::<Vec<_>>().join(", "))
@@ -98,19 +98,11 @@ fn lesions_in<'a>(lesions: &'a [Lesion], plane: &Plane) -> Vec<&'a Lesion> {
     lesions.iter().zip(&present[1..]).filter(|(_, present)| **present).map(|(lesion, _)| lesion).collect()
 }
 
-/// The number of a lesion in the report's table, and its vessel.
-fn label(lesion: &Lesion) -> String {
-    match lesion.vessel {
-        Some(vessel) => format!("{} {}", lesion.id, short_name(vessel)),
-        None => lesion.id.to_string(),
-    }
-}
-
 /// Where the plane lies on the canvas.
 #[derive(Debug, Clone, Copy)]
-struct Placement {
-    pixels_per_mm: f64,
-    area: Area,
+pub struct Placement {
+    pub pixels_per_mm: f64,
+    pub area: Area,
 }
 
 impl Placement {
@@ -139,17 +131,17 @@ fn draw(lesions: &[Lesion], plane: &Plane, window: Window, title: &str) -> Resul
     let mut canvas = Canvas::new(width, area.bottom.unsigned_abs() + STRIP_PX, WHITE);
     draw_anatomy(&mut canvas, plane, placement, window);
     let shown = outline(&mut canvas, lesions, plane, placement);
-    let taken = draw_directions(&mut canvas, &typeface, plane, placement);
-    draw_labels(&mut canvas, &typeface, lesions, &shown, (area, taken));
+    let taken = annotate::directions(&mut canvas, &typeface, plane, placement);
+    annotate::labels(&mut canvas, &typeface, lesions, &shown, (area, taken));
 
     let strip = area.bottom + 4;
     canvas.text(&typeface, [4, strip], TEXT_PX, title, BLACK);
     let range = format!("L {:.0} W {:.0} HU", window.level_hu, window.width_hu);
     let left = width as i32 - 4 - typeface.width(&range, TEXT_PX);
     // The legend shares its line with the window, which is never missed where space is short.
-    let end = draw_legend(&mut canvas, &typeface, [4, strip + 28], &lesions_in(lesions, plane));
+    let end = annotate::legend(&mut canvas, &typeface, [4, strip + 32], &lesions_in(lesions, plane));
     if end < left {
-        canvas.text(&typeface, [left, strip + 28], TEXT_PX, &range, BLACK);
+        canvas.text(&typeface, [left, strip + 32], TEXT_PX, &range, BLACK);
     }
     Ok(canvas)
 }
@@ -235,116 +227,13 @@ fn outline(
     areas.into_iter().enumerate().filter_map(|(lesion, area)| Some((lesion, area?))).collect()
 }
 
-/// Letters at the edges and the scale bar; gives the areas they take.
-fn draw_directions(
-    canvas: &mut Canvas,
-    typeface: &Typeface,
-    plane: &Plane,
-    placement: Placement,
-) -> Vec<Area> {
-    let area = placement.area;
-    let [middle_x, middle_y] = [(area.left + area.right) / 2, (area.top + area.bottom) / 2];
-    let (letters, size) = (plane.letters, LETTER_PX as i32);
-    let half = size / 2;
-    let mut taken = Vec::new();
-    for (letter, at) in [
-        (letters.left, [area.left + 8, middle_y - half]),
-        (letters.right, [area.right - 8 - typeface.width(letters.right, LETTER_PX), middle_y - half]),
-        (letters.top, [middle_x - half / 2, area.top + 2]),
-        (letters.bottom, [middle_x - half / 2, area.bottom - size - 4]),
-    ] {
-        canvas.rimmed_text(typeface, at, LETTER_PX, letter, WHITE);
-        taken.push(Area::at(at, [size, size]));
-    }
-    taken.extend(draw_scale_bar(canvas, typeface, placement));
-    taken
-}
-
-/// A bar of a round number of millimetres in the lower left corner.
-fn draw_scale_bar(canvas: &mut Canvas, typeface: &Typeface, placement: Placement) -> Option<Area> {
-    let area = placement.area;
-    let longest = f64::from(area.right - area.left) * 0.3;
-    let length_mm =
-        [50.0, 20.0, 10.0, 5.0, 2.0, 1.0].into_iter().find(|mm| mm * placement.pixels_per_mm <= longest)?;
-    let length = (length_mm * placement.pixels_per_mm).round() as i32;
-    let bar = Area::at([area.left + 12, area.bottom - 14], [length, 4]);
-    canvas.fill(Area::at([bar.left - 2, bar.top - 2], [length + 4, 8]), BLACK);
-    canvas.fill(bar, WHITE);
-    let text = format!("{length_mm:.0} mm");
-    canvas.rimmed_text(typeface, [bar.left, bar.top - 28], TEXT_PX, &text, WHITE);
-    let width = length.max(typeface.width(&text, TEXT_PX));
-    Some(Area::at([bar.left, bar.top - 28], [width, 34]))
-}
-
-/// Writes number and vessel beside each lesion, the largest first, where there is room.
-fn draw_labels(
-    canvas: &mut Canvas,
-    typeface: &Typeface,
-    lesions: &[Lesion],
-    shown: &[(usize, Area)],
-    (image, mut taken): (Area, Vec<Area>),
-) {
-    // No label may cover any lesion.
-    taken.extend(shown.iter().map(|(_, area)| Area {
-        left: area.left - OUTLINE_PX,
-        top: area.top - OUTLINE_PX,
-        right: area.right + OUTLINE_PX,
-        bottom: area.bottom + OUTLINE_PX,
-    }));
-    for (lesion, area) in shown {
-        let lesion = &lesions[*lesion];
-        let text = label(lesion);
-        let size = [typeface.width(&text, LABEL_PX), LABEL_PX as i32];
-        let (gap, middle_y) = (OUTLINE_PX + 5, (area.top + area.bottom - size[1]) / 2);
-        let middle_x = (area.left + area.right - size[0]) / 2;
-        let candidates = [
-            [area.right + gap, middle_y],
-            [area.left - gap - size[0], middle_y],
-            [middle_x, area.top - gap - size[1]],
-            [middle_x, area.bottom + gap],
-            [area.right + gap, area.top - gap - size[1]],
-            [area.left - gap - size[0], area.top - gap - size[1]],
-            [area.right + gap, area.bottom + gap],
-            [area.left - gap - size[0], area.bottom + gap],
-        ];
-        let free = |at: &[i32; 2]| {
-            let place = Area::at(*at, size);
-            place.is_within(&image) && !taken.iter().any(|other| other.overlaps(&place))
-        };
-        if let Some(at) = candidates.into_iter().find(free) {
-            canvas.rimmed_text(typeface, at, LABEL_PX, &text, colour(lesion.vessel));
-            taken.push(Area::at(at, size));
-        }
-    }
-}
-
-/// The colours of the vessels in the plane; gives where the line ends.
-fn draw_legend(canvas: &mut Canvas, typeface: &Typeface, [left, top]: [i32; 2], seen: &[&Lesion]) -> i32 {
-    let mut entries: Vec<(&str, Rgb)> = Vec::new();
-    if seen.iter().any(|lesion| lesion.vessel.is_none()) {
-        entries.push(("calcium", colour(None)));
-    }
-    for vessel in Vessel::ALL {
-        if seen.iter().any(|lesion| lesion.vessel == Some(vessel)) {
-            entries.push((short_name(vessel), colour(Some(vessel))));
-        }
-    }
-    let mut x = left;
-    for (name, rgb) in entries {
-        canvas.fill(Area::at([x, top + 4], [18, 18]), BLACK);
-        canvas.fill(Area::at([x + 2, top + 6], [14, 14]), rgb);
-        canvas.text(typeface, [x + 24, top], TEXT_PX, name, BLACK);
-        x += 24 + typeface.width(name, TEXT_PX) + 18;
-    }
-    x
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::palette::Rgb;
     use crate::picture::plane::EdgeLetters;
-    use opencac_core::PatientPoint;
-    use opencac_core::score::Totals;
+    use opencac_core::score::{Totals, Vessel};
+    use opencac_core::{Grid, PatientPoint, Volume};
 
     fn lesion(id: usize, vessel: Option<Vessel>) -> Lesion {
         Lesion {
@@ -425,7 +314,12 @@ mod tests {
     #[test]
     fn words_name_the_lesions_in_the_plane() {
         let lesions = [lesion(1, Some(Vessel::Lad)), lesion(2, None), lesion(3, None)];
-        assert_eq!(describe_lesions(&lesions, &plane()), "Lesions 1 LAD, 2.");
-        assert_eq!(describe_lesions(&[], &Plane { lesion: vec![0; 600], ..plane() }), "");
+        let grid = Grid::axial([1; 3], [1.0; 3], PatientPoint([0.0; 3])).unwrap();
+        let volume = Volume::new(grid, vec![0]).unwrap();
+        let scene = Scene { volume: &volume, heart: None, lesions: Some(&lesions) };
+        assert_eq!(describe_lesions(&scene, &plane()), "Lesions 1 LAD, 2.");
+        let empty = Plane { lesion: vec![0; 600], ..plane() };
+        assert_eq!(describe_lesions(&scene, &empty), "No lesion counted.");
+        assert_eq!(describe_lesions(&Scene { lesions: None, ..scene }, &empty), "");
     }
 }

@@ -29,7 +29,7 @@ impl Frame {
     pub fn around(scene: &Scene<'_>) -> Self {
         let grid = scene.volume.grid();
         let heart = scene.heart.and_then(|heart| heart.bounding_box());
-        let lesions = lesion_box(grid, scene.lesions);
+        let lesions = lesion_box(grid, scene.shown_lesions());
         let (core, side_mm) = match (heart, lesions) {
             (Some(a), Some(b)) => (union(a, b), MIN_SIDE_MM),
             (Some(a), None) | (None, Some(a)) => (a, MIN_SIDE_MM),
@@ -84,10 +84,11 @@ pub fn lesion_box(grid: &Grid, lesions: &[Lesion]) -> Option<[[usize; 2]; 3]> {
 /// The slices to show, from head to feet: those that show most calcium that no slice before them showed, or
 /// some heights of the heart where there is none.
 pub fn key_slices(scene: &Scene<'_>) -> Vec<usize> {
-    let mut slices = if scene.lesions.is_empty() {
+    let lesions = scene.shown_lesions();
+    let mut slices = if lesions.is_empty() {
         heights_of_heart(scene)
     } else {
-        covering_slices(scene.volume.grid(), scene.lesions)
+        covering_slices(scene.volume.grid(), lesions)
     };
     slices.sort_unstable_by(|a, b| b.cmp(a));
     slices.dedup();
@@ -162,7 +163,7 @@ mod tests {
             lesion(&grid, &[[5, 5, 2], [5, 5, 3], [6, 5, 3], [7, 5, 3]]),
             lesion(&grid, &[[8, 8, 6]]),
         ];
-        let scene = Scene { volume: &volume, heart: None, lesions: &lesions };
+        let scene = Scene { volume: &volume, heart: None, lesions: Some(&lesions) };
         assert_eq!(key_slices(&scene), [6, 3]);
     }
 
@@ -174,7 +175,7 @@ mod tests {
         voxels[grid.offset(VoxelIndex([4, 4, 2]))] = true;
         voxels[grid.offset(VoxelIndex([4, 4, 6]))] = true;
         let heart = Mask::new(grid, voxels).unwrap();
-        let scene = Scene { volume: &volume, heart: Some(&heart), lesions: &[] };
+        let scene = Scene { volume: &volume, heart: Some(&heart), lesions: None };
         assert_eq!(key_slices(&scene), [5, 4, 3]);
         assert_eq!(key_slices(&Scene { heart: None, ..scene }), [4]);
     }
@@ -184,7 +185,7 @@ mod tests {
         let grid = Grid::axial([400, 400, 20], [0.5, 0.5, 3.0], PatientPoint([0.0; 3])).unwrap();
         let volume = Volume::new(grid.clone(), vec![0; 400 * 400 * 20]).unwrap();
         let lesions = [lesion(&grid, &[[10, 200, 1]])];
-        let frame = Frame::around(&Scene { volume: &volume, heart: None, lesions: &lesions });
+        let frame = Frame::around(&Scene { volume: &volume, heart: None, lesions: Some(&lesions) });
         // 130 mm are 260 columns of 0.5 mm, of which the left ones are beyond the edge.
         assert_eq!(frame, Frame([[0, 140], [70, 330], [0, 5]]));
         assert!(frame.contains([0, 330, 5]) && !frame.contains([0, 331, 5]));

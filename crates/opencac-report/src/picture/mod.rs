@@ -4,6 +4,7 @@
 //! bar, the slice and window, and a legend. Colours tell vessels apart for colour-blind readers, and the
 //! labels beside the outlines do so in grey print.
 
+mod annotate;
 mod canvas;
 mod draw;
 mod framing;
@@ -26,8 +27,15 @@ pub struct Scene<'a> {
     pub volume: &'a Volume,
     /// The heart, where it is known.
     pub heart: Option<&'a Mask>,
-    /// The lesions, whose voxels are offsets into the volume; empty where nothing was scored.
-    pub lesions: &'a [Lesion],
+    /// The lesions of a scored scan, whose voxels are offsets into the volume; nothing where there is no score.
+    pub lesions: Option<&'a [Lesion]>,
+}
+
+impl<'a> Scene<'a> {
+    /// The lesions to draw.
+    fn shown_lesions(&self) -> &'a [Lesion] {
+        self.lesions.unwrap_or_default()
+    }
 }
 
 /// A picture and what it shows.
@@ -71,7 +79,8 @@ pub enum PictureError {
     Png(#[from] png::EncodingError),
 }
 
-/// Draws the key slices and, where the heart or a lesion is known, the axial and coronal projections.
+/// Draws the key slices and, of a scored scan, the axial and coronal projections of the heart. With neither heart
+/// nor lesion there is nothing to project but the whole chest, whose bones hide the heart, so that is left out.
 pub fn pictures(scene: &Scene<'_>) -> Result<Vec<Picture>, PictureError> {
     check(scene)?;
     let frame = Frame::around(scene);
@@ -79,7 +88,7 @@ pub fn pictures(scene: &Scene<'_>) -> Result<Vec<Picture>, PictureError> {
     for z in framing::key_slices(scene) {
         pictures.push(draw::slice(scene, z, &Plane::axial(scene, &frame, z))?);
     }
-    if scene.heart.is_some() || !scene.lesions.is_empty() {
+    if scene.lesions.is_some_and(|lesions| scene.heart.is_some() || !lesions.is_empty()) {
         pictures.push(draw::projection(scene, "axial", &Plane::axial_projection(scene, &frame))?);
         pictures.push(draw::projection(scene, "coronal", &Plane::coronal_projection(scene, &frame))?);
     }
@@ -91,7 +100,7 @@ fn check(scene: &Scene<'_>) -> Result<(), PictureError> {
         VolumeError::check_same_grid(scene.volume.grid(), heart.grid())?;
     }
     let voxels = scene.volume.hu().len();
-    for lesion in scene.lesions {
+    for lesion in scene.shown_lesions() {
         if let Some(&offset) = lesion.voxels.iter().find(|&&offset| offset >= voxels) {
             return Err(PictureError::LesionVoxel { lesion: lesion.id, offset, voxels });
         }

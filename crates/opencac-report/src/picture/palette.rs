@@ -10,11 +10,11 @@ pub const WHITE: Rgb = [255; 3];
 
 /// The outline of a vessel's lesions: yellow, vermillion, sky blue and bluish green, which remain distinct in
 /// the common colour deficiencies (Okabe & Ito 2008, "Color Universal Design"); orange where no vessel is known.
-/// The green is brightened so that it stands out from soft tissue.
+/// Vermillion and green are brightened so that they stand out from soft tissue.
 pub fn colour(vessel: Option<Vessel>) -> Rgb {
     match vessel {
         Some(Vessel::Lm) => [240, 228, 66],
-        Some(Vessel::Lad) => [240, 100, 20],
+        Some(Vessel::Lad) => [255, 115, 35],
         Some(Vessel::Lcx) => [86, 180, 233],
         Some(Vessel::Rca) => [0, 190, 135],
         None => [230, 159, 0],

@@ -59,7 +59,7 @@ impl Plane {
         }
         let grid = scene.volume.grid();
         let mut frame = *frame;
-        if let Some(lesions) = lesion_box(grid, scene.lesions) {
+        if let Some(lesions) = lesion_box(grid, scene.shown_lesions()) {
             let [first, last] = lesions[view.depth];
             let margin = (PROJECTION_MARGIN_MM / grid.spacing_mm()[view.depth]).round() as usize;
             let end = grid.size()[view.depth] - 1;
@@ -98,7 +98,7 @@ impl Plane {
                 }
             }
         }
-        for (position, lesion) in scene.lesions.iter().enumerate() {
+        for (position, lesion) in scene.shown_lesions().iter().enumerate() {
             for &offset in &lesion.voxels {
                 let index = grid.index(offset).0;
                 if !frame.contains(index) {
@@ -178,7 +178,7 @@ mod tests {
         let grid = Grid::axial([2, 3, 4], [1.0, 1.5, 2.0], PatientPoint([0.0; 3])).unwrap();
         let hu: Vec<i16> = (0..24).collect();
         let volume = Volume::new(grid, hu).unwrap();
-        let scene = Scene { volume: &volume, heart: None, lesions: &[] };
+        let scene = Scene { volume: &volume, heart: None, lesions: None };
         let frame = Frame([[0, 1], [0, 2], [0, 3]]);
         let coronal = Plane::coronal_projection(&scene, &frame);
         assert_eq!((coronal.size, coronal.spacing_mm), ([2, 4], [1.0, 2.0]));

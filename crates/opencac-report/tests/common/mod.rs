@@ -1,23 +1,25 @@
 //! A simple chest of ellipsoids with calcium where the test wants it, and the cases made of it.
 
 #![allow(dead_code, reason = "each test uses its part of this module")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::sync::LazyLock;
 
 use opencac_core::outcome::{Analysis, HeartMeasures};
 use opencac_core::score::{Candidates, CategoryScheme, Protocol, score};
 use opencac_core::{
     Finding, FindingKind, Grid, LabelMap, Mask, Outcome, PatientPoint, Refusal, RefusalKind, Volume,
-    VoxelIndex,
 };
 use opencac_report::{
     Acquisition, Case, CaseDocument, Conclusion, MesaRisk, Network, NetworkHashes, Percentile, Picture, Risk,
     Scene, Timings, pictures,
 };
 
-/// Calcium to place: label (1 LM, 2 LAD, 3 LCX, 4 RCA, 5 aortic valve, ...), centre and radius in mm, HU.
+/// Calcium to place in the heart: label (1 LM, 2 LAD, 3 LCX, 4 RCA, 5 aortic valve, ...), centre and radius in mm, HU.
 pub type Spot = (u8, [f64; 3], f64, i16);
 
 const SIZE: [usize; 3] = [256, 256, 48];
-const SPACING_MM: [f64; 3] = [1.4, 1.4, 3.0];
+const SPACING_MM: [f64; 3] = [1.5, 1.5, 3.0];
 /// Centre and half axes of the heart.
 const HEART: ([f64; 3], [f64; 3]) = ([20.0, -20.0, 0.0], [62.0, 52.0, 50.0]);
 
@@ -67,9 +69,11 @@ pub fn chest(spots: &[Spot], blood_hu: i16) -> Chest {
     for at in 0..count {
         let point = grid.patient_from_voxel(grid.index(at)).0;
         heart[at] = inside(point, HEART.0, HEART.1);
-        let spot = spots.iter().find(|(_, centre, radius, _)| {
-            inside(point, *centre, [*radius, *radius, radius.max(SPACING_MM[2] * 0.6)])
-        });
+        let covers = |(_, centre, radius, _): &&Spot| {
+            // At least three quarters of an increment, so that no spot falls between the slices.
+            inside(point, *centre, [*radius, *radius, radius.max(SPACING_MM[2] * 0.75)])
+        };
+        let spot = heart[at].then(|| spots.iter().find(covers)).flatten();
         let value = spot.map_or_else(|| tissue(point, blood_hu), |spot| spot.3);
         labels[at] = spot.map_or(0, |spot| spot.0);
         hu[at] = value.saturating_add(noise(&mut state, 24) as i16).max(-1024);
@@ -92,20 +96,22 @@ pub fn three_vessels() -> Vec<Spot> {
     ]
 }
 
-/// Forty spots along rough courses of the arteries.
+/// Forty separate spots along rough courses of the arteries, ten a vessel, in every second slice.
 pub fn forty() -> Vec<Spot> {
+    /// Angle at the top, its change down to the apex, and distance from the axis of the heart.
+    const COURSES: [[f64; 3]; 4] = [[-1.2, 0.1, 0.3], [-1.0, 0.9, 0.75], [0.2, 0.8, 0.75], [2.9, 0.9, 0.75]];
     (0..40)
         .map(|n| {
-            let (vessel, along) = (n % 4, f64::from(n / 4) / 9.0);
-            let angle =
-                [-1.2, -1.0, 0.2, 2.9][vessel as usize] + along * [0.1, 0.9, 0.8, 0.9][vessel as usize];
-            let ring = [0.35, 0.8, 0.82, 0.82][vessel as usize] * (1.0 - 0.35 * along);
+            let (vessel, step) = (n % 4, f64::from(n as u8 / 4));
+            let [start, turn, distance] = COURSES[vessel];
+            let angle = start + turn * step / 9.0;
+            let ring = distance * (1.0 - 0.035 * step);
             let centre = [
                 HEART.0[0] + HEART.1[0] * ring * angle.cos(),
                 HEART.0[1] + HEART.1[1] * ring * angle.sin(),
-                30.0 - 62.0 * along,
+                28.5 - 6.0 * step,
             ];
-            (vessel as u8 + 1, centre, 2.0 + f64::from(n * 7 % 5) * 0.5, 220 + (n * 53 % 500) as i16)
+            (vessel as u8 + 1, centre, 1.5 + (n * 7 % 5) as f64 * 0.2, 220 + (n * 53 % 500) as i16)
         })
         .collect()
 }
@@ -212,14 +218,22 @@ pub fn failed() -> Case {
 /// The pictures of a case on its chest.
 pub fn pictures_of(chest: &Chest, case: &Case) -> Vec<Picture> {
     let lesions = match &case.conclusion {
-        Conclusion::Finished(Outcome::Scored(analysis)) => analysis.score.lesions.as_slice(),
-        _ => &[],
+        Conclusion::Finished(Outcome::Scored(analysis)) => Some(analysis.score.lesions.as_slice()),
+        _ => None,
     };
     pictures(&Scene { volume: &chest.volume, heart: Some(&chest.heart), lesions }).unwrap()
 }
 
-/// Every kind of case with its pictures, by name.
-pub fn gallery() -> Vec<(&'static str, CaseDocument, Vec<Picture>)> {
+/// A kind of case: its name, its document, its pictures.
+pub type Exhibit = (&'static str, CaseDocument, Vec<Picture>);
+
+/// Every kind of case.
+pub fn gallery() -> &'static [Exhibit] {
+    static GALLERY: LazyLock<Vec<Exhibit>> = LazyLock::new(make_gallery);
+    &GALLERY
+}
+
+fn make_gallery() -> Vec<Exhibit> {
     let (none, three, many) = (chest(&[], 45), chest(&three_vessels(), 45), chest(&forty(), 45));
     let contrast = chest(&[], 300);
     let with_risk = Case { risk: Some(risk()), ..scored(&three, true) };
@@ -238,9 +252,4 @@ pub fn gallery() -> Vec<(&'static str, CaseDocument, Vec<Picture>)> {
             (name, CaseDocument::new(&case), pictures)
         })
         .collect()
-}
-
-/// The offset of the voxel nearest to a point.
-pub fn nearest(grid: &Grid, point: [f64; 3]) -> usize {
-    grid.offset(VoxelIndex(grid.continuous_from_patient(PatientPoint(point)).map(|v| v.round() as usize)))
 }
