@@ -15,4 +15,8 @@ pub struct Args {
 pub enum Command {
     /// Compares two columns of scores: correlation, kappa, ICC, Bland-Altman, ROC
     Agreement(crate::commands::agreement::AgreementArgs),
+    /// Relates scores to events: Kaplan-Meier, log-rank, Cox, competing risks, reclassification
+    Survival(Box<crate::commands::survival::SurvivalArgs>),
+    /// Writes a synthetic chest CT with known calcium, and its ground truth
+    Phantom(Box<crate::commands::phantom::PhantomArgs>),
 }

@@ -16,6 +16,7 @@ mod read;
 pub(crate) mod stack;
 mod syntax;
 pub(crate) mod tags;
+pub mod write;
 
 pub use dataset::AttributeError;
 pub use error::{FileProblem, ReadError};

@@ -1,7 +1,9 @@
 //! One file per command: it reads its flags, calls a library, prints.
 
 pub mod agreement;
+pub mod phantom;
 mod statistics;
+pub mod survival;
 
 use std::process::ExitCode;
 
@@ -11,5 +13,7 @@ use crate::args::Command;
 pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Agreement(args) => agreement::run(args),
+        Command::Survival(args) => survival::run(*args),
+        Command::Phantom(args) => phantom::run(&args),
     }
 }
