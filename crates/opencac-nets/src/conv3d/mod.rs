@@ -13,6 +13,7 @@
 //! the small layers exists. Tasks write disjoint rows and cut the sum of no output value, so the result does not depend
 //! on the number of threads.
 
+mod gradient;
 mod layer;
 pub(crate) mod layout;
 mod pack;
@@ -26,6 +27,7 @@ mod tests;
 mod tiles;
 mod winograd;
 
+pub use gradient::weight_gradient;
 pub use layer::{Conv, Epilogue, Head, Sink};
 pub use pack::Reads;
 pub use simd::Isa;

@@ -6,7 +6,7 @@ use super::simd::LANES;
 use super::stage::{Stage, Window};
 
 /// Bytes of staged input a task aims at, so that it stays in a core's own cache.
-const STAGE_BYTES: usize = 320 << 10;
+const STAGE_BYTES: usize = 192 << 10;
 /// Positions for which a chunk of weights is worth loading.
 const MIN_POSITIONS: usize = 96;
 /// Tasks that keep a few cores evenly busy.

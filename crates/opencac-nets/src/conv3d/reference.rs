@@ -62,6 +62,30 @@ pub fn conv3d(input: &Dense, weight: &[f32], bias: &[f32]) -> Dense {
     })
 }
 
+/// The gradient `[out][in][kz][ky][kx]` of [`conv3d`] with respect to its weights, given that of its output.
+pub fn conv3d_weight_gradient(input: &Dense, out_gradient: &Dense) -> Vec<f32> {
+    let mut gradient = Vec::with_capacity(out_gradient.channels * input.channels * 27);
+    let shifted = |i: usize, k: usize, end: usize| (i + k).checked_sub(1).filter(|&i| i < end);
+    let [depth, height, width] = input.size;
+    for out in 0..out_gradient.channels {
+        for channel in 0..input.channels {
+            for tap in 0..27 {
+                let mut sum = 0.0;
+                for (z, sz) in (0..depth).filter_map(|z| Some((z, shifted(z, tap / 9, depth)?))) {
+                    for (y, sy) in (0..height).filter_map(|y| Some((y, shifted(y, tap / 3 % 3, height)?))) {
+                        for (x, sx) in (0..width).filter_map(|x| Some((x, shifted(x, tap % 3, width)?))) {
+                            let value = f64::from(input.at(channel, [sz, sy, sx]));
+                            sum += value * f64::from(out_gradient.at(out, [z, y, x]));
+                        }
+                    }
+                }
+                gradient.push(sum as f32);
+            }
+        }
+    }
+    gradient
+}
+
 /// A 1x1x1 convolution; `weight` is `[out][in]`.
 pub fn pointwise(input: &Dense, weight: &[f32], bias: &[f32]) -> Dense {
     Dense::from_fn(bias.len(), input.size, |out, at| {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::reference::{self, Dense};
 use super::simd::{Isa, LANES};
-use super::{Conv, Epilogue, Head, Reads, Sink};
+use super::{Conv, Epilogue, Head, Reads, Sink, weight_gradient};
 
 /// Relative to the largest value: Winograd's F(4, 3) in f32 over some hundred terms.
 const TOLERANCE: f32 = 2e-5;
@@ -198,4 +198,32 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
     let one = run(1);
     assert_eq!(one, run(2));
     assert_eq!(one, run(4));
+}
+
+fn check_weight_gradient(reads: Reads, out: usize, size: [usize; 3], seed: u64) {
+    let mut noise = Noise(seed);
+    let input = noise.dense(reads.channels(), size);
+    let gradient = noise.dense(out, size);
+    let expected = reference::conv3d_weight_gradient(&input, &gradient);
+    let largest = expected.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+    let packed = if reads == Reads::Single { input.values.clone() } else { blocked(&input) };
+    for isa in Isa::available() {
+        let found = weight_gradient(isa, reads, &packed, out, &blocked(&gradient), size);
+        assert_eq!(found.len(), expected.len());
+        for (i, (f, e)) in found.iter().zip(&expected).enumerate() {
+            let what = format!("{} {reads:?} {out} {size:?}", isa.name());
+            // Sums over all voxels, of terms that cancel: the tolerance of the forward pass, times four.
+            assert!((f - e).abs() <= 4.0 * TOLERANCE * largest, "{what}: value {i} is {f}, expected {e}");
+        }
+    }
+}
+
+#[test]
+fn weight_gradients_equal_the_reference() {
+    check_weight_gradient(Reads::Single, 8, [3, 5, 7], 1);
+    check_weight_gradient(Reads::Single, 24, [4, 20, 6], 2);
+    check_weight_gradient(Reads::Blocked { channels: 8 }, 16, [1, 1, 1], 3);
+    check_weight_gradient(Reads::Blocked { channels: 12 }, 5, [5, 19, 9], 4);
+    check_weight_gradient(Reads::Blocked { channels: 16 }, 40, [6, 7, 13], 5);
+    check_weight_gradient(Reads::Blocked { channels: 130 }, 18, [2, 3, 3], 6);
 }

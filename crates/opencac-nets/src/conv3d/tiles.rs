@@ -1,4 +1,4 @@
-//! The inner loop: a register tile of output channels by positions, fed by broadcasts.
+//! The inner loops: register tiles of output channels by positions, or by input channels, fed by broadcasts.
 #![expect(unsafe_code, reason = "the one loop in which a bounds check would halve the speed")]
 
 use super::simd::{LANES, Simd, SimdTask};
@@ -109,6 +109,85 @@ unsafe fn tile<S: Simd, B: Block<S>, const DEPTH: usize, const COUNT: usize>(
         }
         for (n, acc) in acc.into_iter().enumerate() {
             B::store(simd, acc, sums.add(n * B::WIDTH));
+        }
+    }
+}
+
+/// `sums[s][k][o] += sum over positions n of values[offset(s) + n * depth + k] * gradients[n][o]`, in that order.
+pub struct Correlate<'a> {
+    /// One factor.
+    pub values: &'a [f32],
+    /// Added to every offset in `steps`.
+    pub base: usize,
+    /// Where each step starts in `values`.
+    pub steps: &'a [usize],
+    /// Channels a step, and distance between positions: 8 or 1.
+    pub depth: usize,
+    /// The other factor, `[position][width]`.
+    pub gradients: &'a [f32],
+    /// Output channels: 16 or 8.
+    pub width: usize,
+    /// `[step][channel][width]`.
+    pub sums: &'a mut [f32],
+}
+
+impl SimdTask for Correlate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let count = self.gradients.len() / self.width;
+        let last = self.steps.iter().max().copied().unwrap_or(0);
+        assert!(
+            self.base + last + count * self.depth <= self.values.len()
+                && self.steps.len() * self.depth * self.width <= self.sums.len(),
+            "correlation operands are too short"
+        );
+        // SAFETY: the ranges have just been checked; the tiles of 4 and of 8 channels divide a depth of 8.
+        unsafe {
+            match (self.width, self.depth) {
+                (16, LANES) => correlate::<S, Wide, LANES, 4>(simd, self, count),
+                (16, 1) => correlate::<S, Wide, 1, 1>(simd, self, count),
+                (LANES, LANES) => correlate::<S, Narrow, LANES, 8>(simd, self, count),
+                (LANES, 1) => correlate::<S, Narrow, 1, 1>(simd, self, count),
+                (width, depth) => unreachable!("no tile for {width} output channels and steps of {depth}"),
+            }
+        }
+    }
+}
+
+/// All steps, `CHANNELS` input channels at a time.
+///
+/// # Safety
+/// Every step must have `count * DEPTH` values from its offset on, `gradients` must hold `count` positions, `sums` all
+/// steps, and `CHANNELS` must divide `DEPTH`.
+#[inline(always)]
+unsafe fn correlate<S: Simd, B: Block<S>, const DEPTH: usize, const CHANNELS: usize>(
+    simd: S,
+    a: Correlate<'_>,
+    count: usize,
+) {
+    // SAFETY: the caller vouches for every range that is read and written here.
+    unsafe {
+        for (index, &step) in a.steps.iter().enumerate() {
+            for channel in (0..DEPTH).step_by(CHANNELS) {
+                let sums = a.sums.as_mut_ptr().add((index * DEPTH + channel) * B::WIDTH);
+                let mut values = a.values.as_ptr().add(a.base + step + channel);
+                let mut gradients = a.gradients.as_ptr();
+                let mut acc: [B::Vector; CHANNELS] =
+                    std::array::from_fn(|k| B::load(simd, sums.add(k * B::WIDTH)));
+                for _ in 0..count {
+                    let gradient = B::load(simd, gradients);
+                    for (k, acc) in acc.iter_mut().enumerate() {
+                        *acc = B::mul_scalar_add(simd, gradient, *values.add(k), *acc);
+                    }
+                    values = values.wrapping_add(DEPTH);
+                    gradients = gradients.wrapping_add(B::WIDTH);
+                }
+                for (k, acc) in acc.into_iter().enumerate() {
+                    B::store(simd, acc, sums.add(k * B::WIDTH));
+                }
+            }
         }
     }
 }
