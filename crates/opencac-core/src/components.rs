@@ -233,6 +233,10 @@ impl Components {
 
 /// Appends the runs of set voxels of a row.
 fn push_runs(row: &[bool], runs: &mut Vec<Run>) {
+    // Most rows are empty; without a branch the compiler looks at many voxels at once.
+    if !row.iter().fold(false, |any, &v| any | v) {
+        return;
+    }
     let mut at = 0;
     while let Some(gap) = row[at..].iter().position(|v| *v) {
         let start = at + gap;
