@@ -3,6 +3,8 @@
 //! Arguments: the HDF5 file, then the files of the input and of Keras' output (raw little-endian `f32` in (z, y, x)
 //! order), as `validation/nets/keras/make_reference.py --full DIR` writes them.
 
+#![expect(clippy::print_stdout, reason = "an example prints its findings")]
+
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;

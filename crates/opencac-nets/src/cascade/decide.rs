@@ -1,0 +1,64 @@
+//! From probabilities to a label.
+
+use crate::bundle::{Label, OutputCard};
+
+/// Turns the probabilities of a voxel into a label value.
+#[derive(Debug)]
+pub(super) struct Decision {
+    threshold: f32,
+    /// Channel and label value of coronary labels, and of other sites with a name.
+    coronary: Vec<(usize, u8)>,
+    beside: Vec<(usize, u8)>,
+}
+
+impl Decision {
+    pub(super) fn new(card: &OutputCard) -> Self {
+        let labels = || card.labels.iter().enumerate();
+        let value = |(channel, label): (usize, &Label)| Some((channel, label.calcium_value()?));
+        Self {
+            threshold: card.threshold as f32,
+            coronary: labels().filter(|(_, label)| label.is_coronary()).filter_map(value).collect(),
+            beside: labels().filter(|(_, label)| !label.is_coronary()).filter_map(value).collect(),
+        }
+    }
+
+    /// The label value of a voxel with these probabilities: the likeliest of the first group that is likely enough as
+    /// a whole, else 0.
+    pub(super) fn label(&self, probability: impl Fn(usize) -> f32) -> u8 {
+        for group in [&self.coronary, &self.beside] {
+            let together: f32 = group.iter().map(|(channel, _)| probability(*channel)).sum();
+            if together > self.threshold {
+                let mut best = (f32::NEG_INFINITY, 0);
+                for &(channel, value) in group {
+                    let p = probability(channel);
+                    if p > best.0 {
+                        best = (p, value);
+                    }
+                }
+                return best.1;
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vessels_are_taken_together_first() {
+        let labels = vec![Label::Background, Label::Lad, Label::Lcx, Label::AorticWall, Label::Other];
+        let decision = Decision::new(&OutputCard { labels, threshold: 0.5, then: Vec::new() });
+        let cases = [
+            ([0.4, 0.35, 0.25, 0.0, 0.0], 2),
+            ([0.35, 0.25, 0.4, 0.0, 0.0], 3),
+            ([0.3, 0.1, 0.0, 0.6, 0.0], 6),
+            ([0.4, 0.2, 0.2, 0.2, 0.0], 0),
+            ([0.1, 0.1, 0.1, 0.1, 0.6], 0),
+        ];
+        for (probabilities, expected) in cases {
+            assert_eq!(decision.label(|channel| probabilities[channel]), expected, "{probabilities:?}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One stage: a network over its region, and its result on the scan's grid.
+
+use opencac_core::resample::{Resampler, linear_mask};
+use opencac_core::score::Candidates;
+use opencac_core::{Grid, LabelMap, Mask, Volume, morphology};
+
+use super::decide::Decision;
+use super::region::{IndexBox, index_box, network_grid};
+use super::tiles::{self, Channels, Tiling};
+use super::{CascadeError, NetworkInput, post};
+use crate::bundle::{PostStep, StageCard};
+use crate::network::Network;
+
+/// The heart on the scan's grid, by the network of a stage `locate` or `heart`. `located` is what an earlier stage
+/// found, where the card's region asks for it.
+///
+/// # Errors
+/// [`CascadeError`] where the card asks for what is not there, or the network refuses its input.
+pub fn segment_heart(
+    card: &StageCard,
+    network: &dyn Network,
+    scan: &Volume,
+    located: Option<&Mask>,
+) -> Result<Mask, CascadeError> {
+    let grid = network_grid(&card.input, scan.grid(), located)?;
+    let input = NetworkInput::new(&card.input, scan, &grid, None)?;
+    let threshold = card.output.threshold as f32;
+    let mut voxels = Vec::with_capacity(grid.voxel_count());
+    run_over(card, network, &input, |_, slice| voxels.extend(slice.iter().map(|p| *p > threshold)))?;
+    let mask = post::clean(Mask::new(grid, voxels)?, &card.output.then, &input)?;
+    Ok(linear_mask(&mask, scan.grid(), 0.5)?)
+}
+
+/// The calcium on the scan's grid: a mask for a network with one label, a label map for one with several.
+///
+/// # Errors
+/// As [`segment_heart`].
+pub fn segment_calcium(
+    card: &StageCard,
+    network: &dyn Network,
+    scan: &Volume,
+    heart: Option<&Mask>,
+) -> Result<Candidates, CascadeError> {
+    let bounds = index_box(&card.input, scan.grid(), heart)?;
+    let grid = network_grid(&card.input, scan.grid(), heart)?;
+    let input = NetworkInput::new(&card.input, scan, &grid, heart)?;
+    let mut result = OnScan::new(card, scan.grid(), bounds, &grid)?;
+    run_over(card, network, &input, |z, slice| result.take(z, slice))?;
+    let mut labels = result.labels;
+    for step in &card.output.then {
+        if let PostStep::WithinHeart { margin_mm } = *step {
+            let heart = heart.ok_or(CascadeError::NoHeart { what: "the surroundings of the heart" })?;
+            let near = morphology::dilated_mm(heart, margin_mm);
+            labels
+                .iter_mut()
+                .zip(near.voxels())
+                .filter(|(_, near)| !**near)
+                .for_each(|(label, _)| *label = 0);
+        }
+    }
+    let labels = LabelMap::new(scan.grid().clone(), labels)?;
+    Ok(if card.output.labels.len() == 1 {
+        Candidates::Mask(labels.mask_where(|label| label > 0))
+    } else {
+        Candidates::Labels(labels)
+    })
+}
+
+fn run_over(
+    card: &StageCard,
+    network: &dyn Network,
+    input: &NetworkInput<'_>,
+    used_up: impl FnMut(usize, &[f32]),
+) -> Result<(), CascadeError> {
+    let tiling =
+        Tiling::new(input.grid().size(), card.input.patch, card.input.overlap, card.network.size_multiple());
+    let channels = Channels { input: card.input.channels.len(), output: card.output.labels.len() };
+    tiles::run(
+        network,
+        &tiling,
+        channels,
+        |channel, z, out| input.slice(card.input.channels[channel], z, out),
+        used_up,
+    )
+}
+
+/// Labels on the scan's grid, made of the network's slices as they come: probabilities are interpolated, then the
+/// label is decided.
+struct OnScan {
+    decision: Option<Decision>,
+    threshold: f32,
+    channels: usize,
+    bounds: IndexBox,
+    scan_size: [usize; 3],
+    /// For each slice of the scan in the region: the lower of the two network slices around it, and the upper's share.
+    sources: Vec<(usize, f32)>,
+    in_plane: Resampler,
+    /// The next slice of the scan to be made.
+    next: usize,
+    last_network_slice: usize,
+    previous: Vec<f32>,
+    labels: Vec<u8>,
+}
+
+impl OnScan {
+    fn new(card: &StageCard, scan: &Grid, bounds: IndexBox, network: &Grid) -> Result<Self, CascadeError> {
+        let last = network.size()[2] - 1;
+        let first = bounds.map(|[first, _]| first as f64);
+        let sources = (bounds[2][0]..=bounds[2][1]).map(|z| {
+            let point = scan.patient_from_continuous([first[0], first[1], z as f64]);
+            let position = network.continuous_from_patient(point)[2].clamp(0.0, last as f64);
+            // A hair off a slice is rounding; the share of the neighbour would be too.
+            let lower = ((position + 1e-6).floor() as usize).min(last);
+            (lower, (position - lower as f64).max(0.0) as f32)
+        });
+        let flat = |grid: &Grid, size: [usize; 2], start: [f64; 2]| {
+            let origin = grid.patient_from_continuous([start[0], start[1], 0.0]);
+            Grid::new([size[0], size[1], 1], grid.spacing_mm(), origin, grid.axes())
+        };
+        let source = flat(network, [network.size()[0], network.size()[1]], [0.0; 2])?;
+        let size = [0, 1].map(|k| bounds[k][1] - bounds[k][0] + 1);
+        // In the same plane as the network's slice, so that only x and y are interpolated.
+        let on_scan = flat(scan, size, [first[0], first[1]])?;
+        let mut index = source.continuous_from_patient(on_scan.origin());
+        index[2] = 0.0;
+        let target = Grid::new(
+            on_scan.size(),
+            on_scan.spacing_mm(),
+            source.patient_from_continuous(index),
+            scan.axes(),
+        )?;
+        Ok(Self {
+            decision: (card.output.labels.len() > 1).then(|| Decision::new(&card.output)),
+            threshold: card.output.threshold as f32,
+            channels: card.output.labels.len(),
+            bounds,
+            scan_size: scan.size(),
+            sources: sources.collect(),
+            in_plane: Resampler::new(&source, &target)?,
+            next: 0,
+            last_network_slice: last,
+            previous: Vec::new(),
+            labels: vec![0; scan.voxel_count()],
+        })
+    }
+
+    /// Takes slice `z` of the network's output and makes all slices of the scan that it completes.
+    fn take(&mut self, z: usize, slice: &[f32]) {
+        while let Some(&(lower, share)) = self.sources.get(self.next) {
+            let upper = if share > 0.0 { (lower + 1).min(self.last_network_slice) } else { lower };
+            if upper > z {
+                break;
+            }
+            let mixed: Vec<f32> = if lower == z || self.previous.is_empty() {
+                slice.to_vec()
+            } else {
+                self.previous.iter().zip(slice).map(|(a, b)| a + (b - a) * share).collect()
+            };
+            self.decide_slice(&mixed);
+            self.next += 1;
+        }
+        self.previous.clear();
+        self.previous.extend_from_slice(slice);
+    }
+
+    fn decide_slice(&mut self, probabilities: &[f32]) {
+        let [width, height, _] = self.in_plane.target().size();
+        let area = width * height;
+        let mut on_scan = vec![0.0; area * self.channels];
+        let per_channel = probabilities.len() / self.channels;
+        for (source, out) in probabilities.chunks_exact(per_channel).zip(on_scan.chunks_exact_mut(area)) {
+            self.in_plane.linear_slice(source, 0, 0.0, out);
+        }
+        let z = self.bounds[2][0] + self.next;
+        for y in 0..height {
+            let row = (z * self.scan_size[1] + self.bounds[1][0] + y) * self.scan_size[0] + self.bounds[0][0];
+            for x in 0..width {
+                let probability = |channel: usize| on_scan[channel * area + y * width + x] as f32;
+                self.labels[row + x] = match &self.decision {
+                    Some(decision) => decision.label(probability),
+                    None => u8::from(probability(0) > self.threshold),
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Segmenting a scan, by whatever method a bundle brings.
+
+use std::time::Duration;
+
+use opencac_core::score::Candidates;
+use opencac_core::{Finding, Mask, Refusal, Volume, VolumeError};
+use thiserror::Error;
+
+use crate::bundle::{Bundle, Method};
+use crate::cascade::{self, CascadeError};
+use crate::deepcac::{self, DeepcacError};
+use crate::stage::Stage;
+
+/// Masks on the scan's grid that stand in for networks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// The heart.
+    pub heart: Option<&'a Mask>,
+    /// The calcium; no network is run then, and the heart is what was given.
+    pub calcium: Option<&'a Candidates>,
+}
+
+/// Why a scan could not be segmented.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// A given mask lies on another grid than the scan.
+    #[error("given mask: {0}")]
+    Given(#[from] VolumeError),
+    /// A step of the published system failed.
+    #[error(transparent)]
+    Deepcac(#[from] DeepcacError),
+    /// A described stage failed.
+    #[error(transparent)]
+    Cascade(#[from] CascadeError),
+}
+
+/// Segments a scan in canonical axial order with the networks of a bundle, by the method on its card.
+///
+/// # Errors
+/// [`SegmentError`] where a given mask does not fit the scan, or a stage cannot run.
+pub fn segment(bundle: &Bundle, scan: &Volume, given: Given<'_>) -> Result<Segmented, SegmentError> {
+    let grids = [given.heart.map(Mask::grid), given.calcium.map(Candidates::grid)];
+    grids.into_iter().flatten().try_for_each(|grid| VolumeError::check_same_grid(scan.grid(), grid))?;
+    if let Some(calcium) = given.calcium {
+        return Ok(Segmented::Done(Box::new(Segmentation {
+            heart: given.heart.cloned(),
+            calcium: calcium.clone(),
+            curated: None,
+            findings: Vec::new(),
+            timings: Timings::default(),
+        })));
+    }
+    Ok(match bundle.card().method {
+        Method::Deepcac { .. } => deepcac::segment(bundle, scan, given.heart)?,
+        Method::Cascade { .. } => cascade::segment(bundle, scan, given.heart)?,
+    })
+}
+
+/// Masks, or the reason why there are none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Segmented {
+    /// Heart and calcium were segmented.
+    Done(Box<Segmentation>),
+    /// The method has nothing to say about this scan.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// What was noticed on the way.
+        findings: Vec<Finding>,
+    },
+}
+
+/// The masks of a scan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segmentation {
+    /// The heart on the scan's grid, where the method makes or was given one.
+    pub heart: Option<Mask>,
+    /// Where the calcium may be, on the scan's grid.
+    pub calcium: Candidates,
+    /// For a method that scores on a grid of its own: what is to be scored there.
+    pub curated: Option<Curated>,
+    /// What a reader must know.
+    pub findings: Vec<Finding>,
+    /// How long the stages took.
+    pub timings: Timings,
+}
+
+/// A volume made of the scan, and where its calcium may be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curated {
+    /// The volume.
+    pub volume: Volume,
+    /// Candidates on its grid.
+    pub calcium: Candidates,
+}
+
+/// How long each stage took; nothing for a stage that did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    stages: [Option<Duration>; 3],
+}
+
+impl Timings {
+    /// The time of a stage.
+    pub fn get(&self, stage: Stage) -> Option<Duration> {
+        self.stages[stage as usize]
+    }
+
+    pub(crate) fn set(&mut self, stage: Stage, time: Duration) {
+        self.stages[stage as usize] = Some(time);
+    }
+}
