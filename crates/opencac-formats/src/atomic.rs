@@ -3,12 +3,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 
+/// Number of files begun by this process.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
 /// Why a file could not be written. Nothing of it is left behind.
 #[derive(Debug, Error)]
-#[error("cannot write {}: {source}", path.display())]
+#[error("cannot write {}", path.display())]
 pub struct WriteError {
     /// The file.
     pub path: PathBuf,
@@ -31,9 +35,11 @@ pub fn write_atomically(
 ) -> Result<(), WriteError> {
     let failed = |source| WriteError::new(path, source);
     let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidFilename.into()))?;
-    let temporary =
-        path.with_file_name(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
-    let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed)?;
+    // The count keeps threads apart, the process id processes; what a killed process of the same id left
+    // behind (in a container every run may have it) is overwritten.
+    let (process, count) = (std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed));
+    let temporary = path.with_file_name(format!(".{}.{process}-{count}.partial", name.to_string_lossy()));
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
     let written = fill(file, content).and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // The first error is the one to tell; a leftover that cannot be removed adds nothing to it.

@@ -23,8 +23,7 @@ use crate::{metaimage, nifti, nrrd};
 
 pub(crate) use data_files::{DataFiles, Packing, Skip, SkipBytes, voxels_of};
 pub(crate) use encode::{COMPRESSION, write_bools, write_i16};
-pub use error::ImageError;
-pub(crate) use error::Problem;
+pub use error::{ImageError, Problem};
 pub(crate) use geometry::{grid_from_columns, lps_from_ras};
 pub(crate) use header_text::{HeaderText, expand_pattern, numbers};
 pub(crate) use layout::{Element, Encoding, Layout, Scale, is_gzip, skip, unpack};

@@ -205,7 +205,9 @@ impl Source {
         }
         let file = Bytes::open(path).map_err(io("open"))?;
         let mut magic = [0; 4];
-        if file.read_start(&mut magic).map_err(io("read"))? == 4 && zip::is_zip(magic) {
+        let is_zip = file.read_start(&mut magic).map_err(io("read"))? == 4 && zip::is_zip(magic);
+        // A file of that name which is none was cut or damaged, and is told so.
+        if is_zip || path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
             return Self::from_zip(label, file, limits);
         }
         Self::single_file(path, limits)
@@ -318,7 +320,7 @@ impl Source {
     pub fn sibling(&self, entry: &Entry, name: &str) -> Result<Entry, SourceError> {
         let outside = || SourceError::Outside { entry: self.full_name(entry), name: name.to_owned() };
         let missing = || SourceError::Missing { entry: self.full_name(entry), name: name.to_owned() };
-        let relative = relative_parts(name).ok_or_else(outside)?.join("/");
+        let relative = relative_parts(name).filter(|parts| !parts.is_empty()).ok_or_else(outside)?.join("/");
         let sibling_name = match entry.name.rsplit_once('/') {
             Some((folder, _)) => format!("{folder}/{relative}"),
             None => relative.clone(),
@@ -370,15 +372,15 @@ impl std::fmt::Debug for EntryReader {
     }
 }
 
-/// The parts of a relative name, or nothing when it is absolute, climbs out, or is empty. Names from other
-/// systems may use either slash.
+/// The parts of a relative name (none for `./`), or nothing when it is absolute or climbs out. Names from
+/// other systems may use either slash.
 fn relative_parts(name: &str) -> Option<Vec<&str>> {
     let drive = name.as_bytes().get(1) == Some(&b':');
     if name.starts_with(['/', '\\']) || drive || name.contains('\0') {
         return None;
     }
     let parts: Vec<&str> = name.split(['/', '\\']).filter(|p| !p.is_empty() && *p != ".").collect();
-    (!parts.is_empty() && !parts.contains(&"..")).then_some(parts)
+    (!parts.contains(&"..")).then_some(parts)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The fields of a MetaImage header.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use super::{Element, HeaderText, Packing, Problem, Skip, SkipBytes};
@@ -15,12 +16,12 @@ pub(super) struct Geometry {
 }
 
 /// Field names and their values.
-pub(super) struct Fields(Vec<(String, String)>);
+pub(super) struct Fields(HashMap<String, String>);
 
 impl Fields {
     /// Reads up to `ElementDataFile`, which is the last field.
     pub(super) fn read(text: &mut HeaderText<impl Read>) -> Result<Self, Problem> {
-        let mut fields = Self(Vec::new());
+        let mut fields = Self(HashMap::new());
         while let Some(line) = text.line()? {
             if line.trim().is_empty() {
                 continue;
@@ -35,10 +36,9 @@ impl Fields {
                 "ElementByteOrderMSB" => "BinaryDataByteOrderMSB",
                 other => other,
             };
-            if fields.get(key).is_some() {
+            if fields.0.insert(key.to_owned(), value.trim().to_owned()).is_some() {
                 return Err(Problem::field(key, "given twice", "one value"));
             }
-            fields.0.push((key.to_owned(), value.trim().to_owned()));
             if key == "ElementDataFile" {
                 return Ok(fields);
             }
@@ -49,7 +49,7 @@ impl Fields {
     }
 
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+        self.0.get(key).map(String::as_str)
     }
 
     fn require(&self, field: &'static str, consequence: &'static str) -> Result<&str, Problem> {

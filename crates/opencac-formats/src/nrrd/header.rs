@@ -1,5 +1,6 @@
 //! The fields of an NRRD header.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use super::{Element, HeaderText, Packing, Problem, Skip, SkipBytes};
@@ -33,7 +34,7 @@ pub(super) struct Geometry {
 }
 
 /// Field names (lower case, one spelling) and their values.
-pub(super) struct Fields(Vec<(String, String)>);
+pub(super) struct Fields(HashMap<String, String>);
 
 impl Fields {
     /// Reads up to the empty line before the voxels, the end of a detached header, or its list of files.
@@ -43,7 +44,7 @@ impl Fields {
             let found = if magic.is_empty() { "the file is empty" } else { "it does not begin with NRRD000" };
             return Err(Problem::OtherFormat { format: "NRRD", found: found.into() });
         }
-        let mut fields = Self(Vec::new());
+        let mut fields = Self(HashMap::new());
         while let Some(line) = text.line()? {
             if line.is_empty() {
                 break;
@@ -61,11 +62,10 @@ impl Fields {
                 "byteskip" => "byte skip".into(),
                 other => other.to_owned(),
             };
-            if fields.get(&key).is_some() {
+            let lists_files = key == "data file" && value.trim_start().starts_with("LIST");
+            if fields.0.insert(key.clone(), value.trim().to_owned()).is_some() {
                 return Err(Problem::field(key, "given twice", "one value"));
             }
-            let lists_files = key == "data file" && value.trim_start().starts_with("LIST");
-            fields.0.push((key, value.trim().to_owned()));
             if lists_files {
                 break;
             }
@@ -74,7 +74,7 @@ impl Fields {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+        self.0.get(key).map(String::as_str)
     }
 
     fn require(&self, field: &'static str, consequence: &'static str) -> Result<&str, Problem> {

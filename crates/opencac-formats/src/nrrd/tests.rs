@@ -68,7 +68,6 @@ fn spaces_data_files_and_encodings() {
         ("list", format!("{lps}{be}byte skip: -1\ndata file: LIST\ns1.raw\ns2.raw"), b"", [10.0, 20.0, 30.0]),
     ];
     for (name, fields, voxels, origin) in cases {
-        // Units other than millimetres would also need other directions to stay a grid in the patient.
         let read = read_text(&format!("{START}{fields}"), voxels);
         let (hu, found) = read.unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(hu, (0..8).collect::<Vec<i16>>(), "{name}");

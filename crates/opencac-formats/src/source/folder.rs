@@ -23,9 +23,13 @@ pub(super) fn list(root: &Path, limits: &Limits) -> Result<(Vec<Entry>, Vec<Skip
         for item in std::fs::read_dir(&folder).map_err(failed)? {
             let path = item.map_err(failed)?.path();
             let name = joined(&prefix, &path);
-            let Ok(kind) = std::fs::metadata(&path) else {
-                skipped.push(Skipped { name, reason: "a broken link" });
-                continue;
+            let kind = match std::fs::metadata(&path) {
+                Ok(kind) => kind,
+                Err(_) if path.is_symlink() => {
+                    skipped.push(Skipped { name, reason: "a broken link" });
+                    continue;
+                }
+                Err(source) => return Err(SourceError::Io { action: "open", path, source }),
             };
             if kind.is_dir() {
                 waiting.push((path, name));

@@ -77,6 +77,7 @@ fn zip_entries_are_listed_and_read_from_many_threads() {
     let archive = zip(&[
         entry("b/2.dcm", &text, true),
         entry("b/", b"", false),
+        entry("./", b"", false),
         entry("a.dcm", b"stored", false),
         entry("b/2.dcm", b"same name", true),
         entry("inner.zip", b"PK", false),
@@ -132,12 +133,23 @@ fn hostile_and_broken_archives_are_refused() {
         ("beyond the end", beyond, "reaches beyond the archive"),
         ("cut short", good[..good.len() - 30].to_vec(), "cut short"),
         ("empty", vec![], "cut short"),
+        (
+            "more than stated",
+            [&good[..good.len() - 14], &[1, 0, 1, 0], &good[good.len() - 10..]].concat(),
+            "goes on",
+        ),
         ("only magic", b"PK\x03\x04".to_vec(), "cut short"),
     ];
     for (name, bytes, expected) in cases {
         let error = open_zip(&bytes).expect_err(name).to_string();
         assert!(error.contains(expected) && error.contains("a.zip"), "{name}: {error}");
     }
+    // Damage at the start does not hide that it should be an archive.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.ZIP"), b"").unwrap();
+    let error = Source::open(&folder.path().join("a.ZIP"), Limits::STANDARD).unwrap_err().to_string();
+    assert!(error.contains("not a readable zip archive"), "{error}");
+
     let few = Limits { max_entries: 1, ..Limits::STANDARD };
     let error = Source::from_zip_bytes("a.zip", good, few).unwrap_err().to_string();
     assert!(error.contains("more than 1 entries"), "{error}");

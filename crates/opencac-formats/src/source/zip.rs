@@ -124,15 +124,15 @@ pub(super) fn list(
     let (mut rest, mut unpacked_bytes) = (&headers[..], 0_u64);
     for _ in 0..directory.count {
         let header = Header::parse(&mut rest, directory.shift).map_err(|problem| broken(label, problem))?;
-        let Some(parts) = relative_parts(&header.name) else {
-            return Err(SourceError::Traversal { archive: label.to_owned(), name: header.name });
+        let name = match relative_parts(&header.name) {
+            Some(parts) if header.is_folder || !parts.is_empty() => parts.join("/"),
+            _ => return Err(SourceError::Traversal { archive: label.to_owned(), name: header.name }),
         };
         let end = header.stored.header_position.saturating_add(LOCAL_HEADER_BYTES);
         let end = end.saturating_add(header.stored.packed_bytes);
         if end > directory.start {
             return Err(broken(label, format!("entry {:?} reaches beyond the archive", header.name)));
         }
-        let name = parts.join("/");
         if header.is_folder {
             continue;
         }
@@ -145,6 +145,10 @@ pub(super) fn list(
                 entries.push(Entry { name, bytes, place: Place::Zip(header.stored) });
             }
         }
+    }
+    if !rest.is_empty() {
+        let problem = format!("its directory goes on after the {} entries it states", directory.count);
+        return Err(broken(label, problem));
     }
     check_bomb(label, archive.len(), unpacked_bytes, extents, limits)?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
