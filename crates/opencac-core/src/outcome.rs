@@ -41,7 +41,7 @@ pub struct Refusal {
 }
 
 /// The reasons for not scoring a scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
     /// Not a CT, or no series of the study can be scored.
@@ -58,6 +58,32 @@ pub enum RefusalKind {
     Geometry,
     /// A sharp kernel with noise beyond what a threshold can bear.
     HardKernelNoise,
+}
+
+impl RefusalKind {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::NotCt,
+        Self::Contrast,
+        Self::HeartNotInView,
+        Self::SliceSpacing,
+        Self::MissingSlices,
+        Self::Geometry,
+        Self::HardKernelNoise,
+    ];
+
+    /// The name used in documents and on the command line; the serialised form is the same.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::NotCt => "not_ct",
+            Self::Contrast => "contrast",
+            Self::HeartNotInView => "heart_not_in_view",
+            Self::SliceSpacing => "slice_spacing",
+            Self::MissingSlices => "missing_slices",
+            Self::Geometry => "geometry",
+            Self::HardKernelNoise => "hard_kernel_noise",
+        }
+    }
 }
 
 /// A doubt or a circumstance that a reader of the score must know.
@@ -112,6 +138,8 @@ pub enum FindingKind {
     SkippedStep,
     /// The score could fall into another class.
     Uncertainty,
+    /// The scan would be refused, and the user overrode that.
+    Overridden,
     /// Anything about choosing the series.
     SeriesChoice,
 }

@@ -90,9 +90,9 @@ impl OutputFolder {
         Ok(self.table.write(document)?)
     }
 
-    /// The folder of a scan: the root itself for the only one, else a folder of its number and name.
-    pub fn case_folder(&self, number: usize, count: usize, name: &str) -> Result<PathBuf, OutputError> {
-        if count == 1 {
+    /// The folder of a scan: the root itself for the only one of a run, else a folder of its number and name.
+    pub fn case_folder(&self, number: usize, only: bool, name: &str) -> Result<PathBuf, OutputError> {
+        if only {
             return Ok(self.root.clone());
         }
         let folder = self.root.join(format!("{number:04}-{}", file_name_of(name)));

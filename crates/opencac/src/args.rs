@@ -13,6 +13,12 @@ pub struct Args {
 /// One variant a command; each command's own flags live beside its code.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Scores the coronary calcium of scans, or says why not
+    Score(Box<crate::commands::score::ScoreArgs>),
+    /// Makes a synthetic chest CT with known calcium, scores it and writes every output
+    Demo(crate::commands::demo::DemoArgs),
+    /// Lists the series found, which one would be scored, and why not the others
+    Inspect(crate::commands::inspect::InspectArgs),
     /// Compares two columns of scores: correlation, kappa, ICC, Bland-Altman, ROC
     Agreement(crate::commands::agreement::AgreementArgs),
     /// Relates scores to events: Kaplan-Meier, log-rank, Cox, competing risks, reclassification

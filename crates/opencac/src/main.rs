@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod talk;
 
 use std::process::ExitCode;
 

@@ -64,7 +64,7 @@ pub struct PhantomArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// DIR/dicom/IM0001.dcm and on
     Dicom,
     /// DIR/scan.nii.gz
@@ -140,7 +140,7 @@ impl Extra {
 }
 
 /// Score of the average person's phantom where none is asked for.
-const DEFAULT_AGATSTON: f64 = 150.0;
+pub(super) const DEFAULT_AGATSTON: f64 = 150.0;
 
 /// Runs the command.
 pub fn run(args: &PhantomArgs) -> anyhow::Result<ExitCode> {
@@ -204,7 +204,7 @@ fn read_truth(path: &Path) -> anyhow::Result<Truth> {
 }
 
 /// Makes the folder, or accepts it where it exists and holds nothing.
-fn make_empty_folder(out: &Path) -> anyhow::Result<()> {
+pub(super) fn make_empty_folder(out: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let mut entries =
         fs::read_dir(out).with_context(|| format!("cannot read the folder {}", out.display()))?;
@@ -214,7 +214,8 @@ fn make_empty_folder(out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(out: &Path, phantom: &Phantom, format: Format) -> anyhow::Result<()> {
+/// Writes the scan and its ground truth into a folder.
+pub(super) fn write(out: &Path, phantom: &Phantom, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Dicom => {
             let folder = out.join("dicom");
