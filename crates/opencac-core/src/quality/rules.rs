@@ -15,7 +15,7 @@ pub const STANDARD_THICKNESS_MM: f64 = 3.0;
 pub const STANDARD_TUBE_VOLTAGE_KVP: f64 = 120.0;
 
 /// From this median of the blood pool on there is contrast in it. Blood is 30 to 60 HU without; measured medians
-/// on the scans' own grids were 28 to 44 HU in eight unenhanced scans of four vendors, and on 3 mm grids 215, 272
+/// on the scans' own grids were 28 to 44 HU in eight unenhanced scans of three vendors, and on 3 mm grids 215, 272
 /// and 293 HU in the three enhanced ones (352 HU for one of them on its own grid). The bound is the geometric
 /// middle of the two groups, 97 HU, moved a little towards caution.
 pub const CONTRAST_BLOOD_POOL_HU: f64 = 90.0;
