@@ -3,8 +3,8 @@
 use super::axis::{Axis, Scale, TICK_SIZE, tick_text};
 use super::font::text_width;
 use super::scene::{Anchor, GREY, INK, Label, SERIES, Scene, Stroke};
-use crate::Estimate;
 use crate::render::{Digits, p_value};
+use crate::{ConfidenceLevel, Estimate};
 
 /// One line of the plot.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,8 @@ pub struct ForestRow {
 const ROW: f64 = 14.0;
 
 /// Hazard ratios on a log axis, with names on the left and numbers on the right.
-pub fn forest(rows: &[ForestRow], axis_title: &str) -> Scene {
+pub fn forest(rows: &[ForestRow], axis_title: &str, level: ConfidenceLevel) -> Scene {
+    let interval_title = format!("{axis_title} ({}% CI)", 100.0 * level.fraction());
     let names =
         rows.iter().map(|row| text_width(&row.name, TICK_SIZE, row.ratio.is_none())).fold(60.0, f64::max);
     let (left, plot, numbers) = (names + 22.0, 170.0, 130.0);
@@ -31,7 +32,7 @@ pub fn forest(rows: &[ForestRow], axis_title: &str) -> Scene {
     let (low, high) = range(rows);
     let x = Axis { scale: Scale::Log, low, high, start: left, end: left + plot };
     for (text, at, anchor) in [
-        ("Hazard ratio (95% CI)", left + plot + 10.0, Anchor::Start),
+        (interval_title.as_str(), left + plot + 10.0, Anchor::Start),
         ("p", left + plot + numbers - 6.0, Anchor::End),
     ] {
         scene.write(Label::new((at, 12.0), text, TICK_SIZE, anchor).bold());

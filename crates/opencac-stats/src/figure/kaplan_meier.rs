@@ -5,6 +5,9 @@ use super::font::text_width;
 use super::scene::{Anchor, Label, SERIES, Scene, Stroke};
 use crate::survival::KaplanMeier;
 
+/// People in a group up to which each censoring gets a mark; beyond, the marks would hide the curve.
+const MOST_MARKED: u64 = 300;
+
 /// What is drawn.
 #[derive(Debug, Clone)]
 pub struct KaplanMeierFigure<'a> {
@@ -92,7 +95,7 @@ fn draw_curve(scene: &mut Scene, (x, y): (Axis, Axis), curve: &KaplanMeier, k: u
                 step(&mut lower, at, shown(point.survival.lower));
             }
         }
-        if point.censored > 0 {
+        if point.censored > 0 && curve.n() <= MOST_MARKED {
             censorings.push((at, shown(point.survival.value)));
         }
     }

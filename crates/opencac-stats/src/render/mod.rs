@@ -2,6 +2,7 @@
 
 pub mod agreement;
 mod format;
+pub mod survival;
 
 pub use format::{Digits, p_value};
 

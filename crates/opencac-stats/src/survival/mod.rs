@@ -11,6 +11,7 @@ mod kaplan_meier;
 mod log_rank;
 mod model_set;
 mod reclassification;
+mod report;
 
 pub use calibration::{Calibration, CalibrationGroup, calibration};
 pub use competing::{CumulativeIncidence, IncidenceStep, cumulative_incidence};
@@ -24,4 +25,8 @@ pub use log_rank::{GroupEvents, Grouping, LogRank, log_rank};
 pub use model_set::{Cohort, NamedModel, model_set};
 pub use reclassification::{
     HorizonOutcome, NetReclassification, Reclassification, RiskPair, reclassification,
+};
+pub use report::{
+    GroupIncidence, GroupSurvival, Groups, IncidencePoint, NamedSubdistribution, ReportOptions, Study,
+    SurvivalReport, TimePoint, survival_report,
 };
