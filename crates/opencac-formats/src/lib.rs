@@ -6,5 +6,6 @@ pub mod image;
 pub mod metaimage;
 pub mod nifti;
 pub mod nrrd;
+pub mod select;
 pub mod source;
 pub mod study;

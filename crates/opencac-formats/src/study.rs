@@ -90,6 +90,11 @@ impl Series {
     pub fn file_count(&self) -> usize {
         self.files.len()
     }
+
+    /// Whether any file holds several frames.
+    pub(crate) fn has_frames(&self) -> bool {
+        self.files.iter().any(|f| f.image.as_ref().is_ok_and(|i| i.planes.len() > 1))
+    }
 }
 
 impl Study {

@@ -26,8 +26,10 @@ pub(crate) enum Codec {
     JpegLossless,
     /// JPEG-LS, lossless or near-lossless.
     JpegLs,
-    /// JPEG 2000 with the classic or the high-throughput block coder.
+    /// JPEG 2000, part 1.
     Jpeg2000,
+    /// JPEG 2000, part 15, with the high-throughput block coder.
+    Htj2k,
 }
 
 /// A transfer syntax that can be read.
@@ -50,7 +52,7 @@ const fn packed(uid: &'static str, name: &'static str, codec: Codec, lossy: bool
 }
 
 /// All transfer syntaxes that can be read. The lossy ones may also carry lossless streams.
-pub(crate) const TRANSFER_SYNTAXES: [TransferSyntax; 14] = [
+pub(crate) const TRANSFER_SYNTAXES: [TransferSyntax; 13] = [
     native("1.2.840.10008.1.2", "implicit VR little endian", Encoding::IMPLICIT_LE, false),
     native("1.2.840.10008.1.2.1", "explicit VR little endian", Encoding::EXPLICIT_LE, false),
     native("1.2.840.10008.1.2.2", "explicit VR big endian", Encoding::EXPLICIT_BE, false),
@@ -62,9 +64,8 @@ pub(crate) const TRANSFER_SYNTAXES: [TransferSyntax; 14] = [
     packed("1.2.840.10008.1.2.4.81", "JPEG-LS near-lossless", Codec::JpegLs, true),
     packed("1.2.840.10008.1.2.4.90", "JPEG 2000 lossless", Codec::Jpeg2000, false),
     packed("1.2.840.10008.1.2.4.91", "JPEG 2000", Codec::Jpeg2000, true),
-    packed("1.2.840.10008.1.2.4.201", "HTJ2K lossless", Codec::Jpeg2000, false),
-    packed("1.2.840.10008.1.2.4.202", "HTJ2K lossless RPCL", Codec::Jpeg2000, false),
-    packed("1.2.840.10008.1.2.4.203", "HTJ2K", Codec::Jpeg2000, true),
+    packed("1.2.840.10008.1.2.4.201", "HTJ2K lossless", Codec::Htj2k, false),
+    packed("1.2.840.10008.1.2.4.202", "HTJ2K lossless RPCL", Codec::Htj2k, false),
 ];
 
 impl TransferSyntax {

@@ -15,6 +15,9 @@ pub(super) struct Part {
     pub by: &'static str,
 }
 
+/// What a label is called, and how it is read.
+type Trait = (&'static str, fn(&Labels) -> String);
+
 /// Positions along the normal closer than this are one place, as in reading.
 const SAME_PLACE_MM: f64 = 0.01;
 
@@ -27,7 +30,7 @@ const SAME_PLACE_MM: f64 = 0.01;
 pub(super) fn split(files: &[ImageFile]) -> Vec<Part> {
     let all: Vec<usize> = (0..files.len()).collect();
     let mut parts = vec![Part { files: all, by: "" }];
-    let reconstruction: [(&'static str, fn(&Labels) -> String); 3] = [
+    let reconstruction: [Trait; 3] = [
         ("image type", |l| l.localiser.to_string()),
         ("kernel", |l| format!("{:?}", l.kernel)),
         ("slice thickness", |l| format!("{:?}", l.thickness)),
@@ -35,7 +38,7 @@ pub(super) fn split(files: &[ImageFile]) -> Vec<Part> {
     for (by, label) in reconstruction {
         parts = parts.into_iter().flat_map(|part| divide(files, part, by, label, |_| true)).collect();
     }
-    let acquisition: [(&'static str, fn(&Labels) -> String); 3] = [
+    let acquisition: [Trait; 3] = [
         ("acquisition number", |l| format!("{:?}", l.acquisition_number)),
         ("series time", |l| format!("{:?}", l.series_time)),
         ("trigger time", |l| format!("{:?}", l.trigger_time)),

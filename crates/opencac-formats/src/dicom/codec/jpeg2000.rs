@@ -1,8 +1,10 @@
-//! JPEG 2000 and HTJ2K (ISO/IEC 15444-1 and -15), through the `dicom-toolkit-jpeg2000` crate.
+//! JPEG 2000 (ISO/IEC 15444-1) through `hayro-jpeg2000`, HTJ2K (ISO/IEC 15444-15) through
+//! `dicom-toolkit-jpeg2000`.
+//!
+//! Two crates, since the first knows no high-throughput blocks, and the second reconstructs quantised coefficients
+//! at the edge of their interval rather than its middle: on lossy streams its error is twice OpenJPEG's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use dicom_toolkit_jpeg2000::{DecodeSettings, Image};
 
 use super::CodecError;
 use crate::dicom::header::PixelFormat;
@@ -16,8 +18,16 @@ struct Siz {
     signed: bool,
 }
 
-/// Decodes a frame.
-pub(super) fn decode(frame: &[u8], format: &PixelFormat, samples: &mut [u16]) -> Result<(), CodecError> {
+/// A decoder of a bare codestream: writes the samples as if they were unsigned.
+pub(super) type Decoder = fn(&[u8], &mut [u16]) -> Result<(), CodecError>;
+
+/// Decodes a frame with one of the two decoders.
+pub(super) fn decode(
+    frame: &[u8],
+    format: &PixelFormat,
+    samples: &mut [u16],
+    decoder: Decoder,
+) -> Result<(), CodecError> {
     let siz = siz(frame)?;
     CodecError::check_size(format, siz.columns, siz.rows, siz.components)?;
     if siz.bits > 16 {
@@ -26,29 +36,58 @@ pub(super) fn decode(frame: &[u8], format: &PixelFormat, samples: &mut [u16]) ->
     if siz.signed && !format.signed {
         return Err(CodecError::malformed("the stream is signed, PixelRepresentation is unsigned"));
     }
-    let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
-    // The decoder holds no unsafe code, but it does index and assert on hostile streams: a panic in it must
+    // The decoders hold no unsafe code, but they do index and assert on hostile streams: a panic in them must
     // end this frame, not the program.
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
-        Image::new(frame, &settings).and_then(|image| image.decode_native()).map_err(|e| e.to_string())
-    }));
-    let bitmap = match decoded {
-        Ok(bitmap) => bitmap.map_err(CodecError::Malformed)?,
-        Err(_) => return Err(CodecError::malformed("the stream breaks the rules of JPEG 2000")),
+    catch_unwind(AssertUnwindSafe(|| decoder(frame, samples)))
+        .map_err(|_| CodecError::malformed("the stream breaks the rules of JPEG 2000"))??;
+    if siz.signed {
+        // Both decoders add half the range to signed samples too (15444-1 G.1 does so to unsigned ones only).
+        let offset = 1_u16 << (siz.bits - 1);
+        for sample in samples {
+            *sample = sample.wrapping_sub(offset);
+        }
+    }
+    Ok(())
+}
+
+/// JPEG 2000.
+pub(super) fn part_1(frame: &[u8], samples: &mut [u16]) -> Result<(), CodecError> {
+    use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+    let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
+    let malformed = |e: hayro_jpeg2000::DecodeError| CodecError::Malformed(e.to_string());
+    let image = Image::new(frame, &settings).map_err(malformed)?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(malformed)?;
+    let [component] = decoded.components() else {
+        return Err(CodecError::malformed("more than one component"));
     };
+    if component.samples().len() != samples.len() {
+        return Err(CodecError::Ends);
+    }
+    let largest = f32::from(u16::MAX >> (16 - u16::from(component.bit_depth()).min(16)));
+    for (sample, &value) in samples.iter_mut().zip(component.samples()) {
+        // Lossy streams may overshoot the range.
+        *sample = value.round().clamp(0.0, largest) as u16;
+    }
+    Ok(())
+}
+
+/// HTJ2K.
+pub(super) fn part_15(frame: &[u8], samples: &mut [u16]) -> Result<(), CodecError> {
+    use dicom_toolkit_jpeg2000::{DecodeSettings, Image};
+    let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
+    let decoded = Image::new(frame, &settings).and_then(|image| image.decode_native());
+    let bitmap = decoded.map_err(|e| CodecError::Malformed(e.to_string()))?;
     let sample_bytes = usize::from(bitmap.bytes_per_sample);
     if bitmap.data.len() != samples.len() * sample_bytes {
         return Err(CodecError::Ends);
     }
-    // The decoder adds half the range to signed samples too, as if they were unsigned (A.5.1, annex G.1).
-    let offset = if siz.signed { 1_u16 << (siz.bits - 1) } else { 0 };
     for (sample, bytes) in samples.iter_mut().zip(bitmap.data.chunks_exact(sample_bytes)) {
-        let value = match *bytes {
+        *sample = match *bytes {
             [low, high] => u16::from_le_bytes([low, high]),
             [byte] => u16::from(byte),
             _ => return Err(CodecError::malformed("unexpected sample width")),
         };
-        *sample = value.wrapping_sub(offset);
     }
     Ok(())
 }

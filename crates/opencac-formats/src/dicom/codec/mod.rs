@@ -63,6 +63,7 @@ pub(crate) fn decode(
         Codec::Rle => rle::decode(frame, format, samples),
         Codec::JpegLossless => jpeg_lossless::decode(frame, format, samples),
         Codec::JpegLs => jpeg_ls::decode(frame, format, samples),
-        Codec::Jpeg2000 => jpeg2000::decode(frame, format, samples),
+        Codec::Jpeg2000 => jpeg2000::decode(frame, format, samples, jpeg2000::part_1),
+        Codec::Htj2k => jpeg2000::decode(frame, format, samples, jpeg2000::part_15),
     }
 }
