@@ -9,9 +9,11 @@
 mod assign;
 mod error;
 mod file;
+mod import;
 
 pub use error::KerasError;
 pub use file::KerasFile;
+pub use import::{ImportError, import_published};
 
 use crate::unet::UNetSpec;
 
