@@ -3,6 +3,7 @@
 
 use opencac_formats::image::{ReadImage, read_image_entry, read_labels_entry};
 use opencac_formats::source::{Limits, Source};
+use opencac_formats::{dicom, study};
 
 /// Runs a target by name, or says that there is none.
 pub fn run(target: &str, data: &[u8]) -> bool {
@@ -11,6 +12,8 @@ pub fn run(target: &str, data: &[u8]) -> bool {
         "nrrd" => nrrd(data),
         "metaimage" => metaimage(data),
         "zip_source" => zip_source(data),
+        "dicom_file" => dicom_file(data),
+        "dicom_series" => dicom_series(data),
         _ => return false,
     }
     true
@@ -66,6 +69,29 @@ pub fn zip_source(data: &[u8]) {
         }
         if let Ok(image) = read_image_entry(&source, entry) {
             check(&image);
+        }
+    }
+}
+
+/// The bytes as one DICOM file.
+pub fn dicom_file(data: &[u8]) {
+    read_series(vec![("1.dcm".to_owned(), data.to_vec())]);
+}
+
+/// The bytes as several DICOM files: the first tells in how many equal parts the others fall.
+pub fn dicom_series(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let part_bytes = (rest.len() / (usize::from(first % 4) + 1)).max(1);
+    let files = rest.chunks_exact(part_bytes).enumerate();
+    read_series(files.map(|(at, bytes)| (format!("{at}.dcm"), bytes.to_vec())).collect());
+}
+
+fn read_series(files: Vec<(String, Vec<u8>)>) {
+    let found = study::scan(Source::from_memory("fuzz", files, Limits::STANDARD));
+    for series in &found.series {
+        if let Ok(loaded) = dicom::read_series(&found.source, series, 1) {
+            assert_eq!(loaded.volume.hu().len(), loaded.volume.grid().voxel_count());
+            assert!(loaded.volume.grid().is_canonical());
         }
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn layout<'a>(source: &'a Source, entry: &Entry) -> Result<Layout<'a>
             "the MetaImage header turns the image about a point (CenterOfRotation), which is ignored, as in ITK",
         ));
     }
-    Ok(Layout { grid, element, big_endian, scale: None, encoding, voxels, findings })
+    Ok(Layout { grid, unit_is_assumed: false, element, big_endian, scale: None, encoding, voxels, findings })
 }
 
 /// The files named by `ElementDataFile`: one, `LIST` and one a line, or a pattern and its range.

@@ -9,7 +9,8 @@
 //!   wins with a finding. Neither: an error, since nifti1.h's "method 1" has no place in the patient.
 //! - A slope of 0 means no scaling, as nifti1.h says; NaN in both slope and intercept does too, as nibabel
 //!   writes it.
-//! - Units of length that are not stated are read as millimetres, with a finding.
+//! - Units of length that are not stated (nibabel does not) are read as millimetres, as all programs of the
+//!   field do; with a finding for volumes. A label map must match its scan's grid and needs none.
 
 mod form;
 mod header;
@@ -17,8 +18,6 @@ mod write;
 
 use std::io::{self, Read};
 use std::path::Path;
-
-use opencac_core::{Finding, FindingKind};
 
 use crate::image::{
     Encoding, ImageError, ImageFormat, Layout, Problem, ReadImage, ReadLabels, is_gzip, on_only_entry, skip,
@@ -81,14 +80,8 @@ pub(crate) fn layout<'a>(source: &'a Source, entry: &Entry) -> Result<Layout<'a>
         };
         (stream, encoding)
     };
-    if header.unit_is_assumed {
-        findings.push(Finding::new(
-            FindingKind::Geometry,
-            "the NIfTI header does not state the unit of length; read as millimetres",
-        ));
-    }
-    let Header { element, big_endian, scale, .. } = header;
-    Ok(Layout { grid, element, big_endian, scale, encoding, voxels, findings })
+    let Header { element, big_endian, scale, unit_is_assumed, .. } = header;
+    Ok(Layout { grid, unit_is_assumed, element, big_endian, scale, encoding, voxels, findings })
 }
 
 /// A reader of the entry, unpacked where it is gzip, and whether it was.

@@ -67,7 +67,7 @@ pub(crate) fn layout<'a>(source: &'a Source, entry: &Entry) -> Result<Layout<'a>
             "the NRRD space is scanner-xyz; read as a patient lying head first on the back",
         ));
     }
-    Ok(Layout { grid, element, big_endian, scale: None, encoding, voxels, findings })
+    Ok(Layout { grid, unit_is_assumed: false, element, big_endian, scale: None, encoding, voxels, findings })
 }
 
 /// The files named by the field "data file": one, `LIST` and one a line, or a pattern and its range.

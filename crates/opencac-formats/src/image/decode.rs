@@ -20,6 +20,10 @@ pub(super) fn volume(layout: Layout<'_>) -> Result<ReadImage, Problem> {
     let mut clipped = Clipped::default();
     let (layout, hu) = decode::<i16>(layout, &mut clipped)?;
     let mut findings = layout.findings;
+    if layout.unit_is_assumed {
+        let message = "the image does not state its unit of length; read as millimetres";
+        findings.push(Finding::new(FindingKind::Geometry, message));
+    }
     if clipped.count > 0 {
         findings.push(Finding::new(
             FindingKind::ClippedIntensities,

@@ -55,6 +55,8 @@ pub(crate) enum Encoding {
 /// Everything needed to decode an image.
 pub(crate) struct Layout<'a> {
     pub grid: Grid,
+    /// Whether the header leaves the unit of length open.
+    pub unit_is_assumed: bool,
     pub element: Element,
     pub big_endian: bool,
     pub scale: Option<Scale>,

@@ -224,6 +224,9 @@ fn the_forms_decide_the_geometry() {
     bytes[123] = 0;
     let read = read_named("a.nii", &bytes).unwrap();
     assert!(read.findings[0].message.contains("unit of length"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mask.nii"), &bytes).unwrap();
+    assert!(read_labels(&folder.path().join("mask.nii")).unwrap().findings.is_empty());
 }
 
 #[test]
