@@ -45,7 +45,7 @@ pub(crate) fn read_header(source: &Source, entry: &Entry) -> Result<FileHeader, 
             None if portion >= MAX_HEADER_BYTES => {
                 return Err(FileProblem::HeaderTooLarge { limit: MAX_HEADER_BYTES });
             }
-            None => portion *= 8,
+            None => portion = (portion * 8).min(MAX_HEADER_BYTES),
         }
     }
 }
@@ -71,7 +71,7 @@ fn header_of(bytes: &[u8], complete: bool) -> Result<Option<FileHeader>, FilePro
         if portion >= MAX_HEADER_BYTES {
             return Err(FileProblem::HeaderTooLarge { limit: MAX_HEADER_BYTES });
         }
-        portion *= 8;
+        portion = (portion * 8).min(MAX_HEADER_BYTES);
     }
 }
 

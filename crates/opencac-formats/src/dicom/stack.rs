@@ -9,7 +9,7 @@ use super::header::Plane;
 
 /// Two slices are in the same place when this near along the normal. Reconstruction increments go down to
 /// 0.1 mm; positions are written with at least two decimals.
-const SAME_PLACE_MM: f64 = 0.01;
+pub(crate) const SAME_PLACE_MM: f64 = 0.01;
 
 /// How far a slice may lie from its place on the regular grid: 0.1 mm, since scanners round positions to a
 /// tenth of a millimetre, or 5 % of a wider spacing, which moves no score.
@@ -163,8 +163,8 @@ fn regular_spacing(slots: &mut [Slot], file: FileNames<'_>) -> Result<f64, ReadE
     };
     for at in 1..slots.len() {
         let steps = (distances[at - 1] / start_mm).round().max(1.0);
-        // More missing than there: these are not gaps but another spacing.
-        if slots[at - 1].slice as f64 + steps >= 2.0 * slots.len() as f64 {
+        // As many missing as there: these are not gaps but another spacing.
+        if slots[at - 1].slice as f64 + steps + 1.0 >= 2.0 * slots.len() as f64 {
             return Err(unequal(&slots[at]));
         }
         slots[at].slice = slots[at - 1].slice + steps as usize;

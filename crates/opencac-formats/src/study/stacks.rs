@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ImageFile, Labels, StackSummary};
+use crate::dicom::stack::SAME_PLACE_MM;
 use crate::dicom::{self, Plane};
 use crate::source::Source;
 
@@ -17,9 +18,6 @@ pub(super) struct Part {
 
 /// What a label is called, and how it is read.
 type Trait = (&'static str, fn(&Labels) -> String);
-
-/// Positions along the normal closer than this are one place, as in reading.
-const SAME_PLACE_MM: f64 = 0.01;
 
 /// Divides the files of a series into stacks.
 ///
