@@ -43,9 +43,10 @@ pub fn quantile_of_sorted(sorted: &[f64], p: f64) -> f64 {
 
 /// Positions of the values in ascending order; equal values keep their order.
 pub fn ascending_order(values: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&i, &j| values[i].total_cmp(&values[j]));
-    order
+    // Value and position are sorted together, so that a comparison touches one place in memory.
+    let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order.into_iter().map(|(_, position)| position).collect()
 }
 
 /// Ranks from 1; tied values share the mean of their ranks.

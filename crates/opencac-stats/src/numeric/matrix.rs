@@ -30,6 +30,11 @@ impl Square {
         &self.values[i * self.size..(i + 1) * self.size]
     }
 
+    /// Row `i` as a mutable slice.
+    pub fn row_mut(&mut self, i: usize) -> &mut [f64] {
+        &mut self.values[i * self.size..(i + 1) * self.size]
+    }
+
     /// Copies the lower triangle onto the upper one.
     pub fn mirror_lower(&mut self) {
         for i in 0..self.size {

@@ -79,40 +79,51 @@ fn summarise(pairs: &[Pairs], level: ConfidenceLevel) -> Result<Concordance, Sta
 
 fn count_pairs(follow_up: &FollowUp, predictor: &[f64], ascending: &[usize], pairs: &mut [Pairs]) {
     let (times, events) = (follow_up.times(), follow_up.events());
-    let mut sorted: Vec<f64> = ascending.iter().map(|&i| predictor[i]).collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.dedup();
-    let rank = |i: usize| sorted.partition_point(|value| *value < predictor[i]);
-    // Backwards in time: each event against those who outlived it.
-    let mut outlived = Counts::new(sorted.len());
-    for tied in ascending.chunk_by(|&i, &j| times[i] == times[j]).rev() {
-        for &i in tied.iter().filter(|&&i| !events[i]) {
-            outlived.add(rank(i));
-        }
-        for &i in tied.iter().filter(|&&i| events[i]) {
-            let (below, above, equal) = split(&outlived, rank(i));
-            pairs[i].concordant += below;
-            pairs[i].discordant += above;
-            pairs[i].tied += equal;
-        }
-        for &i in tied.iter().filter(|&&i| events[i]) {
-            outlived.add(rank(i));
-        }
+    let own: Vec<f64> = ascending.iter().map(|&i| predictor[i]).collect();
+    let by_predictor = ascending_order(&own);
+    // Dense ranks of the predictor, by position in `ascending`.
+    let mut ranks = vec![0; own.len()];
+    let mut distinct = 0;
+    for tied in by_predictor.chunk_by(|&i, &j| own[i] == own[j]) {
+        tied.iter().for_each(|&k| ranks[k] = distinct);
+        distinct += 1;
     }
-    // Forwards: each person against the events that came first.
-    let mut earlier = Counts::new(sorted.len());
-    for tied in ascending.chunk_by(|&i, &j| times[i] == times[j]) {
-        let mut compare = |i: usize, earlier: &Counts| {
-            let (below, above, equal) = split(earlier, rank(i));
-            pairs[i].concordant += above;
-            pairs[i].discordant += below;
-            pairs[i].tied += equal;
-        };
-        tied.iter().filter(|&&i| events[i]).for_each(|&i| compare(i, &earlier));
-        for &i in tied.iter().filter(|&&i| events[i]) {
-            earlier.add(rank(i));
+    let ties: Vec<std::ops::Range<usize>> = {
+        let mut start = 0;
+        let blocks = ascending.chunk_by(|&i, &j| times[i] == times[j]).map(|tied| {
+            let range = start..start + tied.len();
+            start = range.end;
+            range
+        });
+        blocks.collect()
+    };
+    let is_event = |k: usize| events[ascending[k]];
+    // Backwards in time: each event against those who outlived it.
+    let mut outlived = Counts::new(distinct);
+    for tied in ties.iter().rev() {
+        tied.clone().filter(|&k| !is_event(k)).for_each(|k| outlived.add(ranks[k]));
+        for k in tied.clone().filter(|&k| is_event(k)) {
+            let (below, above, equal) = split(&outlived, ranks[k]);
+            let person = &mut pairs[ascending[k]];
+            person.concordant += below;
+            person.discordant += above;
+            person.tied += equal;
         }
-        tied.iter().filter(|&&i| !events[i]).for_each(|&i| compare(i, &earlier));
+        tied.clone().filter(|&k| is_event(k)).for_each(|k| outlived.add(ranks[k]));
+    }
+    // Forwards: each person against the events that came first; of one time, the events before the censorings.
+    let mut earlier = Counts::new(distinct);
+    for tied in &ties {
+        let mut compare = |k: usize, earlier: &Counts| {
+            let (below, above, equal) = split(earlier, ranks[k]);
+            let person = &mut pairs[ascending[k]];
+            person.concordant += above;
+            person.discordant += below;
+            person.tied += equal;
+        };
+        tied.clone().filter(|&k| is_event(k)).for_each(|k| compare(k, &earlier));
+        tied.clone().filter(|&k| is_event(k)).for_each(|k| earlier.add(ranks[k]));
+        tied.clone().filter(|&k| !is_event(k)).for_each(|k| compare(k, &earlier));
     }
 }
 

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::FollowUp;
-use crate::numeric::describe::ascending_order;
 use crate::{ConfidenceLevel, Estimate};
 
 /// The estimate from one time of follow-up on.
@@ -34,29 +33,34 @@ pub struct KaplanMeier {
 impl KaplanMeier {
     /// Estimates survival. Censoring at the time of an event counts as later than the event.
     pub fn fit(follow_up: &FollowUp, level: ConfidenceLevel) -> Self {
-        let order = ascending_order(follow_up.times());
+        // The values themselves are sorted, not their positions: a million of them stay in order in memory.
+        let mut ends: Vec<(f64, bool)> =
+            follow_up.times().iter().copied().zip(follow_up.events().iter().copied()).collect();
+        ends.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let z = level.z();
         let (mut survival, mut greenwood) = (1.0, 0.0);
-        let mut at_risk = order.len() as u64;
+        let mut estimate = Estimate::without_interval(1.0);
+        let mut at_risk = ends.len() as u64;
         let mut steps: Vec<Step> = Vec::new();
-        for tied in order.chunk_by(|&i, &j| follow_up.times()[i] == follow_up.times()[j]) {
-            let events = tied.iter().filter(|&&i| follow_up.events()[i]).count() as u64;
+        for tied in ends.chunk_by(|a, b| a.0 == b.0) {
+            let events = tied.iter().filter(|(_, event)| *event).count() as u64;
             if events > 0 {
                 let (n, d) = (at_risk as f64, events as f64);
                 survival *= (n - d) / n;
                 greenwood += d / (n * (n - d));
+                estimate = log_log(survival, greenwood, z);
             }
             steps.push(Step {
-                time: follow_up.times()[tied[0]],
+                time: tied[0].0,
                 at_risk,
                 events,
                 censored: tied.len() as u64 - events,
-                survival: log_log(survival, greenwood, z),
+                survival: estimate,
                 standard_error: if survival > 0.0 { survival * greenwood.sqrt() } else { f64::NAN },
             });
             at_risk -= tied.len() as u64;
         }
-        Self { n: order.len() as u64, events: follow_up.event_count() as u64, steps }
+        Self { n: ends.len() as u64, events: follow_up.event_count() as u64, steps }
     }
 
     /// Number of people.

@@ -16,6 +16,7 @@ const STEP_RUNNING: f64 = 1e-2;
 const HALVINGS: usize = 20;
 
 /// The likelihood and its derivatives at one point.
+#[derive(Clone)]
 pub(super) struct Evaluated {
     pub(super) log_likelihood: f64,
     pub(super) score: Vec<f64>,
@@ -67,7 +68,7 @@ pub(super) fn maximise(
     let width = data.width;
     let mut beta = vec![0.0; width];
     let start = evaluate(data, &beta, ties);
-    let mut current = evaluate(data, &beta, ties);
+    let mut current = start.clone();
     let mut outcome = (Convergence::NotConverged, Vec::new());
     let mut iterations = 0;
     while iterations < max_iterations {

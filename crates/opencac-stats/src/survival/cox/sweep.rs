@@ -23,8 +23,9 @@ impl Prepared {
         let (n, width) = (input.design.rows(), input.design.columns().len());
         let times = input.follow_up.times();
         let stratum = |i: usize| input.strata.map_or(0, |strata| strata[i]);
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&i, &j| stratum(i).cmp(&stratum(j)).then(times[j].total_cmp(&times[i])));
+        let mut order: Vec<(usize, f64, usize)> = (0..n).map(|i| (stratum(i), times[i], i)).collect();
+        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+        let order: Vec<usize> = order.into_iter().map(|(_, _, person)| person).collect();
         let mut means = vec![0.0; width];
         for i in 0..n {
             for (mean, value) in means.iter_mut().zip(input.design.row(i)) {
@@ -127,13 +128,12 @@ impl Moments {
 
     fn add(&mut self, row: &[f64], hazard: f64, second: bool) {
         self.zeroth += hazard;
-        for (i, &value) in row.iter().enumerate() {
+        for (i, (first, &value)) in self.first.iter_mut().zip(row).enumerate() {
             let weighted = hazard * value;
-            self.first[i] += weighted;
+            *first += weighted;
             if second {
-                for (j, &other) in row[..=i].iter().enumerate() {
-                    self.second[(i, j)] += weighted * other;
-                }
+                let sums = self.second.row_mut(i).iter_mut().zip(&row[..=i]);
+                sums.for_each(|(sum, other)| *sum += weighted * other);
             }
         }
     }
@@ -206,10 +206,11 @@ impl RiskSet {
     /// Adds `factor` times the covariance of the covariates in a term's risk set to the lower triangle.
     pub(super) fn add_covariance(&self, term: &Term<'_>, factor: f64, into: &mut Square) {
         let share = factor / term.denominator;
-        for i in 0..term.mean.len() {
-            for j in 0..=i {
-                let second = self.all.second[(i, j)] - term.removed * self.deaths.second[(i, j)];
-                into[(i, j)] += share * second - factor * term.mean[i] * term.mean[j];
+        for (i, mean) in term.mean.iter().enumerate() {
+            let (all, deaths) = (self.all.second.row(i), self.deaths.second.row(i));
+            let sums = into.row_mut(i).iter_mut().zip(all).zip(deaths).zip(&term.mean[..=i]);
+            for (((sum, all), deaths), other) in sums {
+                *sum += share * (all - term.removed * deaths) - factor * mean * other;
             }
         }
     }
