@@ -131,7 +131,7 @@ fn conclude(
             let start = Instant::now();
             let folder = out.case_folder(place.number, place.only, place.name)?;
             let pictures = write_images(&folder, &finished.images)?;
-            let write = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let write = case::millis(start.elapsed());
             let timings = &mut finished.case.timings_ms;
             timings.write = Some(write);
             timings.total = timings.total.map(|total| total + write);

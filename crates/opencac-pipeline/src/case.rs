@@ -1,19 +1,23 @@
 //! One scan from disk to its result.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use opencac_core::outcome::{Analysis, HeartMeasures};
 use opencac_core::quality::{self, HeartMeasurements, HeartView};
-use opencac_core::score::{self, Candidates, CategoryScheme, MassFactor, Protocol, ProtocolError};
+use opencac_core::score::{self, CategoryScheme, MassFactor, Protocol, ProtocolError};
 use opencac_core::{Finding, FindingKind, Mask, Outcome, Refusal, RefusalKind, VolumeError};
-use opencac_report::{Case, Conclusion, Timings};
+use opencac_nets::bundle::Bundle;
+use opencac_nets::{Given, SegmentError, Segmented, Stage};
+use opencac_report::{Case, Conclusion, Network, NetworkHashes, Timings};
 use thiserror::Error;
 
 use crate::input::{Input, InputError, Loaded, Reading, Scan};
 use crate::masks::{GivenMasks, MaskError, mask_on};
 use crate::output::Images;
 use crate::person::Person;
+use crate::segmented::Segments;
 
 /// How scans are to be scored.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct Options {
     pub mass_factor: Option<f64>,
     /// Masks that replace networks.
     pub masks: GivenMasks,
+    /// The networks, where any are at hand.
+    pub networks: Option<Arc<Bundle>>,
     /// The leading scheme of categories.
     pub scheme: CategoryScheme,
     /// What the user knows of the person.
@@ -49,8 +55,11 @@ pub enum CaseError {
     /// Arrays do not fit.
     #[error(transparent)]
     Volume(#[from] VolumeError),
+    /// The networks could not do their work.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
     /// No network and no mask tells where calcium is.
-    #[error("no network is at hand to find calcium; give --calcium-mask or --calcium-labels")]
+    #[error("no network is at hand to find calcium; give --model, --calcium-mask or --calcium-labels")]
     NoCalcium,
 }
 
@@ -70,7 +79,7 @@ pub fn run(path: &str, input: &Input, scan: &Scan, options: &Options) -> Finishe
     if let Err(error) = fill(&mut finished, input, scan, options) {
         finished.case.conclusion = Conclusion::Failed(chain(&error));
     }
-    finished.case.timings_ms.total = Some(millis(start));
+    finished.case.timings_ms.total = Some(millis(start.elapsed()));
     finished
 }
 
@@ -100,7 +109,7 @@ fn fill(finished: &mut Finished, input: &Input, scan: &Scan, options: &Options) 
     let case = &mut finished.case;
     let step = Instant::now();
     let reading = input.read(scan, options.threads)?;
-    case.timings_ms.read = Some(millis(step));
+    case.timings_ms.read = Some(millis(step.elapsed()));
     let loaded = match reading {
         Reading::Loaded(loaded) => *loaded,
         Reading::Refused { series_uid, refusal } => {
@@ -114,44 +123,101 @@ fn fill(finished: &mut Finished, input: &Input, scan: &Scan, options: &Options) 
     let protocol = protocol_for(&loaded, options)?;
     case.protocol = Some(protocol.clone());
 
+    // A scan that the header alone forbids to score need not be segmented.
+    let by_header = quality::assess(&loaded.facts, HeartView::Unknown, &protocol);
+    let segments = match by_header.refusal.filter(|refusal| !options.accepted.contains(&refusal.kind)) {
+        Some(refusal) => Segments::refused(refusal, given_heart(&loaded, options)?),
+        None => find_segments(case, &loaded, options)?,
+    };
+    let outcome = judge_and_score(case, &loaded, &segments, &protocol, options)?;
+    finished.images = segments.into_images(loaded, &outcome);
+    finished.case.conclusion = Conclusion::Finished(outcome);
+    Ok(())
+}
+
+/// Heart and calcium, given or found.
+fn find_segments(case: &mut Case, loaded: &Loaded, options: &Options) -> Result<Segments, CaseError> {
     let step = Instant::now();
-    let heart = options.masks.heart.as_deref().map(|path| mask_on(path, loaded.volume.grid())).transpose()?;
-    let measured = heart.as_ref().map(|mask| HeartMeasurements::of(&loaded.volume, mask)).transpose()?;
+    let grid = loaded.volume.grid();
+    let heart = given_heart(loaded, options)?;
+    if let Some(given) = &options.masks.calcium {
+        let calcium = given.candidates_on(grid)?;
+        case.timings_ms.calcium = Some(millis(step.elapsed()));
+        return Ok(Segments::given(heart, calcium));
+    }
+    let bundle = options.networks.as_deref().ok_or(CaseError::NoCalcium)?;
+    let given = Given { heart: heart.as_ref(), calcium: None };
+    match opencac_nets::segment(bundle, &loaded.volume, given)? {
+        Segmented::Refused { refusal, findings } => {
+            case.findings.extend(findings);
+            Ok(Segments::refused(refusal, heart))
+        }
+        Segmented::Done(found) => {
+            let time = |stage| found.timings.get(stage).map(millis);
+            case.timings_ms.locate = time(Stage::Locate);
+            case.timings_ms.heart = time(Stage::Heart);
+            case.timings_ms.calcium = time(Stage::Calcium);
+            case.model = Some(network(bundle, |stage| found.timings.get(stage).is_some()));
+            case.findings.extend(found.findings.iter().cloned());
+            Ok(Segments::found(*found))
+        }
+    }
+}
+
+fn given_heart(loaded: &Loaded, options: &Options) -> Result<Option<Mask>, MaskError> {
+    options.masks.heart.as_deref().map(|path| mask_on(path, loaded.volume.grid())).transpose()
+}
+
+/// The networks that took part.
+fn network(bundle: &Bundle, took_part: impl Fn(Stage) -> bool) -> Network {
+    let hashes = bundle.sha256();
+    let hash = |stage| hashes.get(&stage).filter(|_| took_part(stage)).cloned();
+    Network {
+        name: bundle.card().name.clone(),
+        sha256: NetworkHashes {
+            locate: hash(Stage::Locate),
+            heart: hash(Stage::Heart),
+            calcium: hash(Stage::Calcium),
+        },
+    }
+}
+
+/// Judges the scan with all that is known of it, and scores it where nothing speaks against that.
+fn judge_and_score(
+    case: &mut Case,
+    loaded: &Loaded,
+    segments: &Segments,
+    protocol: &Protocol,
+    options: &Options,
+) -> Result<Outcome, CaseError> {
+    let heart = segments.heart.as_ref();
+    let measured = heart.map(|mask| HeartMeasurements::of(&loaded.volume, mask)).transpose()?;
     let view = match &measured {
         None => HeartView::Unknown,
         Some(None) => HeartView::NotFound,
         Some(Some(measured)) => HeartView::Measured(measured),
     };
-    if heart.is_some() {
-        case.timings_ms.heart = Some(millis(step));
-    }
-    let assessment = quality::assess(&loaded.facts, view, &protocol);
-    case.findings = loaded.findings.clone();
-    case.findings.extend(assessment.findings);
+    let assessment = quality::assess(&loaded.facts, view, protocol);
+    case.findings.extend(loaded.findings.iter().cloned().chain(assessment.findings));
     if let (Some(acquisition), HeartView::Measured(measured)) = (&mut case.acquisition, view) {
         acquisition.noise_sd_hu = measured.blood_pool.and_then(|pool| pool.noise_sd_hu);
     }
-
-    let outcome = match assessment.refusal {
-        Some(refusal) if !options.accepted.contains(&refusal.kind) => Outcome::Refused(refusal),
-        overridden => {
-            case.findings.extend(overridden.map(overridden_finding));
-            let step = Instant::now();
-            let candidates = candidates(&loaded, options)?;
-            case.timings_ms.calcium = Some(millis(step));
-            let step = Instant::now();
-            let score = score::score(&loaded.volume, &candidates, &protocol)?;
-            case.timings_ms.score = Some(millis(step));
-            case.risk = Some(options.person.or(loaded.person).risk(score.totals.agatston));
-            finished.images.score = Some(score.clone());
-            Outcome::Scored(Box::new(Analysis { score, heart: heart.as_ref().and_then(measures) }))
-        }
+    let refusal = segments.refusal.clone().or(assessment.refusal);
+    if let Some(refusal) = &refusal
+        && !options.accepted.contains(&refusal.kind)
+    {
+        return Ok(Outcome::Refused(refusal.clone()));
+    }
+    let Some((volume, candidates)) = segments.to_score(&loaded.volume, protocol) else {
+        // Nothing to score although the refusal is accepted: there is no heart, or the method has no result.
+        return refusal.map(Outcome::Refused).ok_or(CaseError::NoCalcium);
     };
-    case.conclusion = Conclusion::Finished(outcome);
-    finished.images.volume = Some(loaded.volume);
-    finished.images.reorientation = Some(loaded.reorientation);
-    finished.images.heart = heart;
-    Ok(())
+    case.findings.extend(refusal.map(overridden_finding));
+    let step = Instant::now();
+    let score = score::score(volume, candidates, protocol)?;
+    case.timings_ms.score = Some(millis(step.elapsed()));
+    case.risk = Some(options.person.or(loaded.person).risk(score.totals.agatston));
+    Ok(Outcome::Scored(Box::new(Analysis { score, heart: heart.and_then(measures) })))
 }
 
 fn protocol_for(loaded: &Loaded, options: &Options) -> Result<Protocol, ProtocolError> {
@@ -160,13 +226,6 @@ fn protocol_for(loaded: &Loaded, options: &Options) -> Result<Protocol, Protocol
         Some(factor) => protocol.with_mass_factor(MassFactor::calibrated(factor)?),
         None => protocol,
     })
-}
-
-fn candidates(loaded: &Loaded, options: &Options) -> Result<Candidates, CaseError> {
-    match &options.masks.calcium {
-        Some(given) => Ok(given.candidates_on(loaded.volume.grid())?),
-        None => Err(CaseError::NoCalcium),
-    }
 }
 
 fn measures(heart: &Mask) -> Option<HeartMeasures> {
@@ -181,8 +240,8 @@ fn overridden_finding(refusal: Refusal) -> Finding {
     )
 }
 
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An error with its causes, in one line.

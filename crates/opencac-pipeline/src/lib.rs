@@ -6,3 +6,4 @@ pub mod input;
 pub mod masks;
 pub mod output;
 pub mod person;
+mod segmented;

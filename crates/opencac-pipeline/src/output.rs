@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use opencac_core::score::CalciumScore;
+use opencac_core::score::{CalciumScore, Candidates};
 use opencac_core::{LabelMap, Mask, Reorientation, Volume, VolumeError};
 use opencac_formats::atomic::{WriteError, write_atomically};
 use opencac_formats::nifti::{self, NiftiWriteError};
@@ -56,8 +56,12 @@ pub struct Images {
     pub reorientation: Option<Reorientation>,
     /// The heart.
     pub heart: Option<Mask>,
+    /// What may be calcium.
+    pub candidates: Option<Candidates>,
     /// The score, for its lesions.
     pub score: Option<CalciumScore>,
+    /// Another volume that the score was made on, with the heart there.
+    pub drawn: Option<(Volume, Option<Mask>)>,
 }
 
 /// A folder that results go to.
@@ -108,11 +112,22 @@ pub fn write_images(folder: &Path, images: &Images) -> Result<Vec<Picture>, Outp
     if let Some(heart) = &images.heart {
         nifti::write_mask(&folder.join("heart.nii.gz"), &heart.clone().reoriented(back))?;
     }
-    if let Some(score) = &images.score {
-        nifti::write_labels(&folder.join("calcium.nii.gz"), &scored_labels(volume, score)?.reoriented(back))?;
+    let calcium = match (&images.score, &images.drawn, &images.candidates) {
+        (Some(score), None, _) => Some(scored_labels(volume, score)?),
+        // Scored on another grid: on the scan's there are the candidates.
+        (Some(_), Some(_), Some(Candidates::Mask(mask))) => Some(mask.to_labels()),
+        (Some(_), Some(_), Some(Candidates::Labels(labels))) => Some(labels.clone()),
+        _ => None,
+    };
+    if let Some(calcium) = calcium {
+        nifti::write_labels(&folder.join("calcium.nii.gz"), &calcium.reoriented(back))?;
     }
     let lesions = images.score.as_ref().map(|s| s.lesions.as_slice());
-    let drawn = pictures(&Scene { volume, heart: images.heart.as_ref(), lesions })?;
+    let scene = match &images.drawn {
+        Some((volume, heart)) => Scene { volume, heart: heart.as_ref(), lesions },
+        None => Scene { volume, heart: images.heart.as_ref(), lesions },
+    };
+    let drawn = pictures(&scene)?;
     for picture in &drawn {
         write_atomically(&folder.join(&picture.file_name), |w| std::io::Write::write_all(w, &picture.png))?;
     }

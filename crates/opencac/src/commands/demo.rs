@@ -46,6 +46,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
             calcium: Some(GivenCalcium::Labels(scan.join("labels.nii.gz"))),
             reference: None,
         },
+        networks: None,
         scheme: CategoryScheme::DeepCac,
         person: Person::default(),
         accepted: Default::default(),

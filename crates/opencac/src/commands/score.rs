@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use opencac_core::RefusalKind;
 use opencac_core::risk::{MesaGroup, Sex};
 use opencac_core::score::{CategoryScheme, Protocol, ProtocolError};
+use opencac_nets::bundle::{Bundle, Library};
 use opencac_pipeline::batch;
 use opencac_pipeline::case::Options;
 use opencac_pipeline::masks::{GivenCalcium, GivenMasks};
@@ -15,6 +17,9 @@ use opencac_pipeline::output::OutputFolder;
 use opencac_pipeline::person::{Person, RiskFactors};
 
 use crate::talk::Talk;
+
+/// The networks that are used where none are named.
+const DEFAULT_MODEL: &str = "opencac-base";
 
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
@@ -36,6 +41,9 @@ pub struct ScoreArgs {
     /// Score this series, whatever the rule would choose
     #[arg(long, value_name = "UID")]
     series: Option<String>,
+    /// Networks: the name of a bundle (see `opencac model list`) or the path of its folder
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
     /// Heart mask on the scan's grid, in any of the image formats
     #[arg(long, value_name = "FILE")]
     heart_mask: Option<PathBuf>,
@@ -104,7 +112,7 @@ struct PersonArgs {
 }
 
 pub fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
-    let options = args.options();
+    let options = args.options()?;
     if args.inputs.len() > 1 && options.masks != GivenMasks::default() {
         bail!("masks belong to one scan, but {} inputs are given", args.inputs.len());
     }
@@ -117,9 +125,10 @@ pub fn run(args: ScoreArgs) -> anyhow::Result<ExitCode> {
 }
 
 impl ScoreArgs {
-    fn options(&self) -> Options {
+    fn options(&self) -> anyhow::Result<Options> {
         let mask = self.calcium_mask.clone().map(GivenCalcium::Mask);
-        Options {
+        let networks = self.networks()?;
+        Ok(Options {
             protocol: self.protocol.clone(),
             mass_factor: self.mass_factor,
             masks: GivenMasks {
@@ -134,7 +143,23 @@ impl ScoreArgs {
             person: self.person.person(),
             accepted: self.accept.iter().copied().collect(),
             threads: self.threads,
-        }
+            networks,
+        })
+    }
+
+    /// The networks asked for, or the default ones where calcium is to be found and they are at hand. Without
+    /// any, a scan can still be refused.
+    fn networks(&self) -> anyhow::Result<Option<Arc<Bundle>>> {
+        let library = Library::of_user();
+        let calcium_given = self.calcium_mask.is_some() || self.calcium_labels.is_some();
+        let name = match &self.model {
+            Some(name) => name,
+            None if calcium_given || !library.list()?.iter().any(|entry| entry.name == DEFAULT_MODEL) => {
+                return Ok(None);
+            }
+            None => DEFAULT_MODEL,
+        };
+        Ok(Some(Arc::new(library.load(name)?)))
     }
 }
 
