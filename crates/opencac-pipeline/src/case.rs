@@ -206,6 +206,8 @@ fn judge_and_score(
     if let Some(refusal) = &refusal
         && !options.accepted.contains(&refusal.kind)
     {
+        // How a mass would have been calibrated is of no interest where there is none.
+        case.findings.retain(|finding| finding.kind != FindingKind::UncalibratedMass);
         return Ok(Outcome::Refused(refusal.clone()));
     }
     let Some((volume, candidates)) = segments.to_score(&loaded.volume, protocol) else {
