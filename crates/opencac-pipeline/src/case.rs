@@ -1,16 +1,18 @@
 //! One scan from disk to its result.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opencac_core::outcome::{Analysis, HeartMeasures};
 use opencac_core::quality::{self, HeartMeasurements, HeartView};
-use opencac_core::score::{self, CategoryScheme, MassFactor, Protocol, ProtocolError};
-use opencac_core::{Finding, FindingKind, Mask, Outcome, Refusal, RefusalKind, VolumeError};
+use opencac_core::score::{
+    self, CalciumScore, Candidates, CategoryScheme, MassFactor, Protocol, ProtocolError,
+};
+use opencac_core::{Finding, FindingKind, Mask, Outcome, Refusal, RefusalKind, Volume, VolumeError};
 use opencac_nets::bundle::Bundle;
 use opencac_nets::{Given, SegmentError, Segmented, Stage};
-use opencac_report::{Case, Conclusion, Network, NetworkHashes, Timings};
+use opencac_report::{Case, Conclusion, Network, NetworkHashes, Reference, Timings};
 use thiserror::Error;
 
 use crate::input::{Input, InputError, Loaded, Reading, Scan};
@@ -99,6 +101,7 @@ fn empty_case(path: &str, options: &Options) -> Case {
         protocol: None,
         model: None,
         risk: None,
+        reference: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timings_ms: Timings::default(),
     }
@@ -219,6 +222,7 @@ fn judge_and_score(
     let score = score::score(volume, candidates, protocol)?;
     case.timings_ms.score = Some(millis(step.elapsed()));
     case.risk = Some(options.person.or(loaded.person).risk(score.totals.agatston));
+    case.reference = compare(volume, &score, options)?;
     Ok(Outcome::Scored(Box::new(Analysis { score, heart: heart.and_then(measures) })))
 }
 
@@ -228,6 +232,25 @@ fn protocol_for(loaded: &Loaded, options: &Options) -> Result<Protocol, Protocol
         Some(factor) => protocol.with_mass_factor(MassFactor::calibrated(factor)?),
         None => protocol,
     })
+}
+
+/// The score beside that of a reader's mask, by the same protocol. The mask lies on the grid of what was scored.
+fn compare(volume: &Volume, score: &CalciumScore, options: &Options) -> Result<Option<Reference>, CaseError> {
+    let Some(path) = &options.masks.reference else { return Ok(None) };
+    let mask = Candidates::Mask(mask_on(path, volume.grid())?);
+    let read = score::score(volume, &mask, &score.protocol)?;
+    let counted = |score: &CalciumScore| -> HashSet<usize> {
+        score.lesions.iter().flat_map(|lesion| lesion.voxels.iter().copied()).collect()
+    };
+    let (ours, theirs) = (counted(score), counted(&read));
+    let both = ours.intersection(&theirs).count();
+    let all = ours.len() + theirs.len();
+    Ok(Some(Reference {
+        agatston: read.totals.agatston,
+        volume_mm3: read.totals.volume_mm3,
+        category: options.scheme.category(read.totals.agatston).map(|category| category.name),
+        dice: (all > 0).then(|| 2.0 * both as f64 / all as f64),
+    }))
 }
 
 fn measures(heart: &Mask) -> Option<HeartMeasures> {

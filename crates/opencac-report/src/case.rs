@@ -25,6 +25,8 @@ pub struct Case {
     pub model: Option<Network>,
     /// Percentile and risk, where age and sex are known.
     pub risk: Option<Risk>,
+    /// How the score compares with a reader's mask, where one was given.
+    pub reference: Option<Reference>,
     /// Version of the program.
     pub version: String,
     /// How long each step took.
@@ -100,6 +102,19 @@ pub struct Risk {
     pub mesa_10_year: Option<MesaRisk>,
     /// What is not available, and why.
     pub unavailable: Vec<String>,
+}
+
+/// A reader's calcium, scored by the same protocol, and its overlap with the result.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reference {
+    /// Agatston score of the reader's mask.
+    pub agatston: f64,
+    /// Volume of its calcium in mm^3.
+    pub volume_mm3: f64,
+    /// Its class in the leading scheme.
+    pub category: Option<String>,
+    /// Dice coefficient of the voxels counted in either score; nothing where both are empty.
+    pub dice: Option<f64>,
 }
 
 /// Rank among the people of a reference study: a point where both bounds are equal, else a range.

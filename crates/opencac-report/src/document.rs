@@ -10,7 +10,7 @@ use opencac_core::score::{
 use opencac_core::{Finding, FindingKind, Outcome, RefusalKind};
 use serde::Serialize;
 
-use crate::case::{Acquisition, Case, Conclusion, Network, Risk, Timings};
+use crate::case::{Acquisition, Case, Conclusion, Network, Reference, Risk, Timings};
 
 /// The version of the document's layout; it changes when a key changes its meaning or goes.
 pub const SCHEMA_NAME: &str = "opencac.result/1";
@@ -59,6 +59,8 @@ pub struct CaseDocument {
     pub heart: Option<HeartBlock>,
     /// Percentile and risk.
     pub risk: Option<Risk>,
+    /// How the score compares with a reader's mask, where one was given.
+    pub reference: Option<Reference>,
     /// What a reader must know.
     pub findings: Vec<FindingBlock>,
     /// How the scan was made.
@@ -331,6 +333,7 @@ impl CaseDocument {
             lesions: None,
             heart: None,
             risk: None,
+            reference: case.reference.clone(),
             findings: case.findings.iter().map(FindingBlock::from).collect(),
             acquisition: case.acquisition.clone(),
             protocol: case.protocol.as_ref().map(ProtocolBlock::from),

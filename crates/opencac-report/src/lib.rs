@@ -13,7 +13,9 @@ pub mod html;
 pub mod picture;
 pub mod table;
 
-pub use case::{Acquisition, Case, Conclusion, MesaRisk, Network, NetworkHashes, Percentile, Risk, Timings};
+pub use case::{
+    Acquisition, Case, Conclusion, MesaRisk, Network, NetworkHashes, Percentile, Reference, Risk, Timings,
+};
 pub use document::{CaseDocument, RESULT_SCHEMA, SCHEMA_NAME};
 pub use html::report;
 pub use picture::{Picture, PictureError, Scene, pictures};

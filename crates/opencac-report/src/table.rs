@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::document::{CaseDocument, OutcomeName, key};
 
 /// The columns, in order. New ones are added at the end; none is renamed.
-pub const COLUMNS: [&str; 39] = [
+pub const COLUMNS: [&str; 42] = [
     "input",
     "series_uid",
     "outcome",
@@ -53,6 +53,9 @@ pub const COLUMNS: [&str; 39] = [
     "model",
     "version",
     "total_ms",
+    "reference_agatston",
+    "reference_category",
+    "reference_dice",
 ];
 
 /// Why a row could not be written.
@@ -202,6 +205,9 @@ struct Row<'a> {
     model: Option<String>,
     version: &'a str,
     total_ms: Option<u64>,
+    reference_agatston: Option<f64>,
+    reference_category: Option<&'a str>,
+    reference_dice: Option<f64>,
 }
 
 impl<'a> Row<'a> {
@@ -213,6 +219,7 @@ impl<'a> Row<'a> {
         let risk = document.risk.as_ref();
         let percentile = risk.and_then(|risk| risk.percentiles.first());
         let acquisition = document.acquisition.as_ref();
+        let reference = document.reference.as_ref();
         // A table has no null: what is no finite number stays empty, like every other missing value.
         let finite = |value: f64| value.is_finite().then_some(value);
         Self {
@@ -258,6 +265,9 @@ impl<'a> Row<'a> {
             model: document.model.as_ref().map(|model| cell(&model.name)),
             version: &document.version,
             total_ms: document.timings_ms.total,
+            reference_agatston: reference.map(|reference| reference.agatston).and_then(finite),
+            reference_category: reference.and_then(|reference| reference.category.as_deref()),
+            reference_dice: reference.and_then(|reference| reference.dice).and_then(finite),
         }
     }
 }
@@ -300,6 +310,7 @@ mod tests {
             protocol: None,
             model: None,
             risk: None,
+            reference: None,
             version: "1.2.3".into(),
             timings_ms: Timings::default(),
         })

@@ -134,7 +134,9 @@ fn masks_make_heart_and_vessels() {
         serde_json::from_slice(&fs::read(Path::new(&out).join("result.json")).unwrap()).unwrap();
     assert_eq!(written, document);
 
-    let as_mask = score(&[&path("dicom"), "--calcium-mask", &labels, "--json"]);
+    let as_mask = score(&[&path("dicom"), "--calcium-mask", &labels, "--reference-mask", &labels, "--json"]);
+    let beside = &documents(&as_mask)[0]["reference"];
+    assert_eq!((beside["dice"].as_f64(), &beside["agatston"]), (Some(1.0), &document["agatston"]));
     assert_eq!(documents(&as_mask)[0]["vessels"], Value::Null, "a plain mask tells no vessels apart");
 }
 

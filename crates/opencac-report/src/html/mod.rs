@@ -39,6 +39,7 @@ fn page(document: &CaseDocument, pictures: &[Picture]) -> Markup {
                     (sections::findings(document))
                     (sections::vessels(document))
                     (sections::risk(document))
+                    (sections::reference(document))
                     (sections::pictures(pictures))
                     (sections::lesions(document))
                     (sections::scan_and_method(document))

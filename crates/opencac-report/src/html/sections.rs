@@ -311,6 +311,23 @@ fn risk_entries(risk: &Risk) -> Markup {
     }
 }
 
+/// The comparison with a reader's mask.
+pub fn reference(document: &CaseDocument) -> Markup {
+    html! {
+        @if let Some(reference) = &document.reference {
+            section.whole {
+                h2 { "Beside the reader's mask" }
+                dl {
+                    dt { "Agatston score of the mask" }
+                    dd { (text::score(reference.agatston)) @if let Some(name) = &reference.category { ", " (name) } }
+                    dt { "Dice of the counted voxels" }
+                    dd { (reference.dice.map_or(NONE.into(), |dice| number(dice, 3))) }
+                }
+            }
+        }
+    }
+}
+
 /// How the scan was made, and by what rules and networks it was scored.
 pub fn scan_and_method(document: &CaseDocument) -> Markup {
     html! {

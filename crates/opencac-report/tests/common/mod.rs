@@ -146,6 +146,7 @@ pub fn case(conclusion: Conclusion) -> Case {
             sha256: NetworkHashes { locate: hash(0x1a), heart: hash(0x2b), calcium: hash(0x3c) },
         }),
         risk: None,
+        reference: None,
         version: "0.0.0-test".into(),
         timings_ms: Timings {
             read: Some(310),
