@@ -1,5 +1,7 @@
 //! The dependency direction that ARCHITECTURE.md draws is the one the manifests have.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail as loudly as tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -10,15 +12,17 @@ type Directions = BTreeMap<String, BTreeSet<String>>;
 
 /// The rows of the table of crates: name in the first cell, permitted dependencies in the last; `all` means any.
 fn drawn(text: &str) -> Directions {
-    let names = |cell: &str| -> BTreeSet<String> {
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
+    let names =
+        |cell: &str| -> BTreeSet<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let mut rows = Directions::new();
     for line in text.lines().filter(|l| l.starts_with("| `opencac")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         let name = names(cells[0]).pop_first().expect("a crate name in the first cell");
         let permitted = cells.last().expect("a last cell");
-        rows.insert(name, if *permitted == "all" { BTreeSet::from(["all".to_owned()]) } else { names(permitted) });
+        rows.insert(
+            name,
+            if *permitted == "all" { BTreeSet::from(["all".to_owned()]) } else { names(permitted) },
+        );
     }
     rows
 }

@@ -1,5 +1,7 @@
 //! `score`, `demo` and `inspect` as a user meets them: real files, exit codes, what is on which stream.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests may fail as loudly as tests")]
+
 mod common;
 
 use std::fs;

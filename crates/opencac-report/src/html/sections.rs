@@ -319,7 +319,7 @@ pub fn reference(document: &CaseDocument) -> Markup {
                 h2 { "Beside the reader's mask" }
                 dl {
                     dt { "Agatston score of the mask" }
-                    dd { (text::score(reference.agatston)) @if let Some(name) = &reference.category { ", " (name) } }
+                    dd { (score(reference.agatston)) @if let Some(name) = &reference.category { ", " (name) } }
                     dt { "Dice of the counted voxels" }
                     dd { (reference.dice.map_or(NONE.into(), |dice| number(dice, 3))) }
                 }
