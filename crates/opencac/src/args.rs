@@ -25,4 +25,6 @@ pub enum Command {
     Survival(Box<crate::commands::survival::SurvivalArgs>),
     /// Writes a synthetic chest CT with known calcium, and its ground truth
     Phantom(Box<crate::commands::phantom::PhantomArgs>),
+    /// Lists, shows and imports networks
+    Model(crate::commands::model::ModelArgs),
 }

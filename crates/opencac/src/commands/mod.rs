@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod demo;
 pub mod inspect;
+pub mod model;
 pub mod phantom;
 pub mod score;
 mod statistics;
@@ -18,6 +19,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Score(args) => score::run(*args),
         Command::Demo(args) => demo::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Agreement(args) => agreement::run(args),
         Command::Survival(args) => survival::run(*args),
         Command::Phantom(args) => phantom::run(&args),
