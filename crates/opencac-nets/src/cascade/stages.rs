@@ -3,6 +3,7 @@
 use opencac_core::resample::{Resampler, linear_mask};
 use opencac_core::score::Candidates;
 use opencac_core::{Grid, LabelMap, Mask, Volume, morphology};
+use rayon::prelude::*;
 
 use super::decide::Decision;
 use super::region::{IndexBox, index_box, network_grid};
@@ -168,9 +169,10 @@ impl OnScan {
         let area = width * height;
         let mut on_scan = vec![0.0; area * self.channels];
         let per_channel = probabilities.len() / self.channels;
-        for (source, out) in probabilities.chunks_exact(per_channel).zip(on_scan.chunks_exact_mut(area)) {
+        let sources = probabilities.par_chunks_exact(per_channel);
+        sources.zip(on_scan.par_chunks_exact_mut(area)).for_each(|(source, out)| {
             self.in_plane.linear_slice(source, 0, 0.0, out);
-        }
+        });
         let z = self.bounds[2][0] + self.next;
         for y in 0..height {
             let row = (z * self.scan_size[1] + self.bounds[1][0] + y) * self.scan_size[0] + self.bounds[0][0];
