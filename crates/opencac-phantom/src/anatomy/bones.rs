@@ -62,13 +62,13 @@ impl Skeleton {
             let shell = 480.0 * density;
             let body = Solid::Cylinder {
                 centre: [0.0, y, z],
-                radii: [17.0 * size, 14.0 * size],
+                radii: [19.0 * size, 15.0 * size],
                 half_height: VERTEBRA_MM * 0.5 - 2.4,
             };
             self.push(body, 1.3, shell, marrow);
             self.discs.push(Solid::Cylinder {
                 centre: [0.0, y, z + VERTEBRA_MM * 0.5],
-                radii: [16.0 * size, 13.0 * size],
+                radii: [18.0 * size, 14.0 * size],
                 half_height: 2.6,
             });
             let back = y + self.canal_behind_mm;
@@ -114,7 +114,7 @@ impl Skeleton {
                 let controls: Vec<(P3, f32)> = (0..=steps)
                     .map(|i| {
                         let turn = lerp(13.0, end, i as f32 / steps as f32);
-                        (at(turn), lerp(4.0, 3.6, i as f32 / steps as f32))
+                        (at(turn), lerp(4.7, 4.2, i as f32 / steps as f32))
                     })
                     .collect();
                 let course = Course::through(&controls, 9.0);
@@ -169,16 +169,22 @@ impl Skeleton {
     fn add_shoulders(&mut self, torso: &Torso, density: f32, rng: &mut Rng) {
         let lift = rng.normal(0.0, 8.0) as f32;
         for side in [-1.0_f32, 1.0] {
-            let wall = wall_point(torso, side, 52.0, 95.0 + lift, 22.0);
+            let wall = wall_point(torso, side, 52.0, 95.0 + lift, 20.0);
             let spread: P3 = unit([side * 0.80, -0.60, 0.15]);
             let tall: P3 = unit([side * -0.12, 0.10, 1.0]);
-            // The blade: a thin plate, as a row of flat capsules.
-            for k in 0..5 {
-                let u = -26.0 + 13.0 * k as f32;
-                let top = add(wall, add(scale(spread, u), scale(tall, 52.0 - 4.0 * k as f32)));
-                let low = add(wall, add(scale(spread, u * 0.45), scale(tall, -58.0 + 6.0 * k as f32)));
-                self.push(Solid::capsule(low, top, 2.6, 2.6), 1.1, 760.0 * density, 250.0 * density);
+            // The blade: a thin plate, narrower below.
+            let turn = [spread[0], spread[1]].map(|v| v / spread[0].hypot(spread[1]));
+            for (rise, half_width, half_height) in
+                [(26.0, 34.0, 26.0), (-14.0, 27.0, 18.0), (-44.0, 17.0, 16.0)]
+            {
+                let centre = add(wall, scale(tall, rise));
+                let half = [half_width, 3.2, half_height + 2.0];
+                let solid = Solid::Block { centre, half, round: 2.6, turn };
+                self.push(solid, 1.1, 760.0 * density, 230.0 * density);
             }
+            let edge = add(wall, scale(spread, 34.0));
+            let rim = [add(edge, scale(tall, 46.0)), add(wall, add(scale(spread, 16.0), scale(tall, -58.0)))];
+            self.push(Solid::capsule(rim[0], rim[1], 6.0, 4.2), 1.4, 800.0 * density, 210.0 * density);
             let spine_start = add(wall, add(scale(spread, -28.0), [0.0, 10.0, 38.0]));
             let acromion = add(wall, add(scale(spread, 40.0), [side * 6.0, 4.0, 66.0]));
             self.push(Solid::capsule(spine_start, acromion, 4.5, 7.0), 1.3, 760.0 * density, 180.0 * density);

@@ -64,7 +64,7 @@ const DESCENDING: [(P3, f32); 4] = [
 ];
 
 /// How far beside a vessel the heart's muscle gives way to fat, in mm, for a heart with 3 mm of fat.
-const GROOVE_MM: f32 = 4.2;
+const GROOVE_MM: f32 = 3.8;
 
 /// The trees, the valve rings and the groove around each vessel.
 #[derive(Debug, Clone)]

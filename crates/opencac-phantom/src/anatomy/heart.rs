@@ -298,9 +298,9 @@ fn chambers(spec: &HeartSpec, frame: &Frame) -> Chambers {
     let base = frame.chest([0.55, 0.61, 0.56]);
     let apex = frame.chest([0.84, 0.27, 0.17]);
     let axis = sub(apex, base);
-    let lv_centre = frame.chest([0.665, 0.50, 0.385]);
+    let lv_centre = frame.chest([0.665, 0.48, 0.335]);
     let wall = spec.wall_mm as f32 * s;
-    let outer = radii([45.0, 33.5, 33.5], lv);
+    let outer = radii([46.0, 34.5, 34.5], lv);
     let inner = [outer[0] - wall * 0.9, outer[1] - wall, outer[2] - wall];
     // The cavity reaches the valve plane, so its middle lies nearer to the base than the wall's.
     let inner_centre = sub(lv_centre, scale(axis, 0.06));
@@ -308,7 +308,7 @@ fn chambers(spec: &HeartSpec, frame: &Frame) -> Chambers {
     Chambers {
         lv: Solid::ellipsoid_along(inner_centre, inner, axis),
         lv_outer: Solid::ellipsoid_along(lv_centre, outer, axis),
-        rv: Solid::ellipsoid_along(frame.chest([0.44, 0.28, 0.36]), radii([43.0, 26.0, 31.0], rv), rv_axis),
+        rv: Solid::ellipsoid_along(frame.chest([0.46, 0.29, 0.295]), radii([45.0, 28.0, 35.0], rv), rv_axis),
         outflow: Solid::capsule(
             frame.chest([0.48, 0.24, 0.52]),
             frame.chest([0.535, 0.23, 0.86]),
@@ -321,8 +321,8 @@ fn chambers(spec: &HeartSpec, frame: &Frame) -> Chambers {
             sub(frame.chest([0.17, 0.5, 0.8]), frame.chest([0.2, 0.56, 0.1])),
         ),
         la: Solid::ellipsoid_along(
-            frame.chest([0.41, 0.79, 0.67]),
-            radii([32.0, 18.0, 21.0], la),
+            frame.chest([0.41, 0.79, 0.70]),
+            radii([32.0, 18.5, 25.0], la),
             sub(frame.chest([0.60, 0.77, 0.69]), frame.chest([0.2, 0.80, 0.66])),
         ),
         appendage: Solid::capsule(

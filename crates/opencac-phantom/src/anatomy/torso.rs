@@ -97,14 +97,14 @@ impl Torso {
             half_width: table(&WIDTH, z) * self.half_width,
             half_depth: (back - front) * 0.5,
         };
-        let shoulder = ((z - 85.0) / 75.0).clamp(0.0, 1.0);
+        let shoulder = ((z - 70.0) / 80.0).clamp(0.0, 1.0);
         let shoulder = shoulder * shoulder * (3.0 - 2.0 * shoulder);
         // The skin follows the muscles over the ribs; at the shoulders it keeps its width while the cavity narrows.
         let side = 17.0 * self.muscle + self.fat_mm;
-        let skin_width = lerp(cavity.half_width + side, self.half_width * 1.16 + side, shoulder);
+        let skin_width = lerp(cavity.half_width + side, self.half_width * 1.20 + side, shoulder);
         let skin_front = front - lerp(13.0 + 0.8 * self.fat_mm, 24.0 + 0.5 * self.fat_mm, shoulder);
         let skin_back =
-            back + lerp(29.0 * self.muscle + 0.9 * self.fat_mm, 42.0 + 0.7 * self.fat_mm, shoulder);
+            back + lerp(36.0 * self.muscle + 0.9 * self.fat_mm, 50.0 + 0.7 * self.fat_mm, shoulder);
         let skin = Section {
             middle_y: (skin_front + skin_back) * 0.5,
             half_width: skin_width,
@@ -140,14 +140,14 @@ impl Torso {
         let beside = (x.abs() / level.cavity.half_width).min(1.0);
         let chest = if angle_back > 0.3 {
             // Erector spinae beside the spine, latissimus further out.
-            lerp(30.0, 15.0, beside)
+            lerp(32.0, 19.0, beside)
         } else if angle_back < -0.3 && level.z > -10.0 {
             // Pectorals, thin at the sternum.
             9.0 + 12.0 * (4.0 * beside * (1.0 - beside)) * ((level.z + 10.0) / 60.0).min(1.0)
         } else {
             13.0
         };
-        lerp(chest * self.muscle, chest * self.muscle + 34.0, level.shoulder)
+        lerp(chest * self.muscle, chest * self.muscle + 62.0, level.shoulder)
     }
 
     /// Height of the diaphragm over a point.
@@ -180,7 +180,7 @@ pub(crate) fn mediastinum(heart: &Heart, p: P3) -> f32 {
     let [x, y, z] = p;
     let sac = heart.sac(heart.frame.place(p)) - 1.5;
     let back = spine_y(z);
-    let spine = oval(x, y - back, 25.0, 24.0, 0.2);
+    let spine = oval(x, y - back, 21.5, 20.0, 0.2);
     // Below the top of the heart a narrow bridge to the spine holds oesophagus and aorta; above, the great
     // vessels fill a column from sternum to spine.
     let up = ((z - heart.top_z + 20.0) / 45.0).clamp(0.0, 1.0);

@@ -75,11 +75,13 @@ impl Degrade {
         let height_factor = self.noise_sd * (1.0 + 0.45 * level.shoulder);
         let streaks = self.streak_sd * level.shoulder.powi(2);
         let mut rng = Rng::new(self.seed, STREAK_STREAM + index as u64);
+        let mut level_of_row = 0.0_f32;
         for j in 0..height {
             let v = (j as f32 - middle[1]) * self.pixel_mm / skin.half_depth;
             let row = j * width..(j + 1) * width;
             let mut streak = 0.0_f32;
-            let level_of_row = rng.normal(0.0, 1.0) as f32;
+            // Rays are some rows wide.
+            level_of_row = 0.75 * level_of_row + 0.66 * rng.normal(0.0, 1.0) as f32;
             let band = (-(v - 0.1) * (v - 0.1) * 18.0).exp() * level.shoulder;
             for (i, e) in extra[row.clone()].iter_mut().enumerate() {
                 let u = (i as f32 - middle[0]) * self.pixel_mm / skin.half_width;
@@ -91,7 +93,7 @@ impl Degrade {
                     // A slow walk around the row's own level: streaks are long, not endless.
                     let kick = (rng.bits() >> 40) as f32 / (1_u32 << 24) as f32 - 0.5;
                     streak = 0.985 * streak + 0.6 * kick;
-                    *e += streaks * inside * (0.6 * level_of_row + 0.7 * streak);
+                    *e += streaks * inside * (0.6 * level_of_row + 0.4 * streak);
                 }
                 if slice[j * width + i] > -700.0 {
                     *e -= self.beam_hardening * (band + 0.35 * (1.0 - rho2).max(0.0));
