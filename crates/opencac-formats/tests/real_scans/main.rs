@@ -20,7 +20,7 @@ fn shared(path: &str) -> Option<PathBuf> {
     if full.exists() {
         return Some(full);
     }
-    println!("skipped: ../shared/data/{path} not there");
+    eprintln!("skipped: ../shared/data/{path} not there");
     None
 }
 
