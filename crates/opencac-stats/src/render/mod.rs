@@ -1,6 +1,7 @@
 //! Results as tables: plain text for people, CSV, Markdown and LaTeX for the manuscript.
 
 pub mod agreement;
+pub mod curves;
 mod format;
 pub mod survival;
 

@@ -4,7 +4,7 @@ use super::{Digits, TextTable, p_value};
 use crate::survival::cox::{Coefficient, CoxFit};
 use crate::survival::{
     Calibration, DesignColumn, GroupIncidence, NamedModel, NamedSubdistribution, NetReclassification,
-    Reclassification, SurvivalReport,
+    Predictions, Reclassification, SurvivalReport,
 };
 use crate::{Estimate, TestResult};
 
@@ -15,6 +15,7 @@ pub fn tables(report: &SurvivalReport, digits: Digits) -> Vec<TextTable> {
         tables.push(models(&report.models, digits));
         tables.push(diagnostics(&report.models, digits));
     }
+    tables.extend(report.predictions.as_ref().map(|one| predictions(one, digits)));
     if !report.incidence.is_empty() {
         tables.push(incidence(&report.incidence, digits));
     }
@@ -164,6 +165,18 @@ fn diagnostics(models: &[NamedModel], digits: Digits) -> TextTable {
             all,
             lowest.map_or("–".to_owned(), |one| format!("{} ({})", p_value(one.test.p), one.covariate)),
         ]);
+    }
+    table
+}
+
+fn predictions(found: &Predictions, digits: Digits) -> TextTable {
+    let digits = digits.at_most(4);
+    let title = format!("Risk predicted by the last model ({}; n = {})", found.model, found.ids.len());
+    let header = ["Time", "Mean", "Lowest", "25 %", "Median", "75 %", "Highest"];
+    let mut table = TextTable::new(&title, &header);
+    for at in &found.at {
+        let cells = at.five_numbers().map(|risk| digits.number(risk));
+        table.row([at.time.to_string(), digits.number(at.risks().1)].into_iter().chain(cells));
     }
     table
 }

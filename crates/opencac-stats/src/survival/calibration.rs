@@ -69,7 +69,8 @@ pub fn calibration(
     let groups = groups?;
     let overall = incidence(&KaplanMeier::fit(follow_up, level), horizon);
     let expected = mean(risks);
-    let informative = groups.iter().all(|g| g.events > 0 && g.standard_error > 0.0);
+    let informative =
+        groups.iter().all(|g| g.events > 0 && g.standard_error > 0.0 && !g.observed.value.is_nan());
     let test = (informative && groups.len() > 1).then(|| {
         let terms = groups.iter().map(|g| ((g.observed.value - g.predicted) / g.standard_error).powi(2));
         TestResult::chi_squared(terms.sum(), (groups.len() - 1) as f64)

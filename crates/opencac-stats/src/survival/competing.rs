@@ -1,8 +1,10 @@
 //! Cumulative incidence with competing risks, by the Aalen-Johansen estimator.
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::CompetingFollowUp;
+use super::columns::{column, estimate_columns};
 use crate::numeric::describe::ascending_order;
 use crate::{ConfidenceLevel, Estimate};
 
@@ -13,6 +15,10 @@ pub struct IncidenceStep {
     pub time: f64,
     /// People followed just before.
     pub at_risk: u64,
+    /// Events of the cause at this time.
+    pub events: u64,
+    /// Events of the other causes.
+    pub other_events: u64,
     /// Probability of an event of the cause up to and including this time, with the log-log interval.
     pub incidence: Estimate,
     /// Its standard error.
@@ -20,7 +26,7 @@ pub struct IncidenceStep {
 }
 
 /// Cumulative incidence of one cause.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CumulativeIncidence {
     /// The cause, as in [`CompetingFollowUp`].
     pub cause: usize,
@@ -28,6 +34,19 @@ pub struct CumulativeIncidence {
     pub events: u64,
     /// Steps in ascending time.
     pub steps: Vec<IncidenceStep>,
+}
+
+impl Serialize for CumulativeIncidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        column(&mut map, "time", &self.steps, |step| step.time)?;
+        column(&mut map, "at_risk", &self.steps, |step| step.at_risk)?;
+        column(&mut map, "events", &self.steps, |step| step.events)?;
+        column(&mut map, "other_events", &self.steps, |step| step.other_events)?;
+        column(&mut map, "standard_error", &self.steps, |step| step.standard_error)?;
+        estimate_columns(&mut map, "incidence", &self.steps, |step| step.incidence)?;
+        map.end()
+    }
 }
 
 impl CumulativeIncidence {
@@ -81,6 +100,8 @@ pub fn cumulative_incidence(
             steps.push(IncidenceStep {
                 time: times[tied[0]],
                 at_risk,
+                events: of_cause as u64,
+                other_events: (any - of_cause) as u64,
                 incidence: log_log(incidence, standard_error, z),
                 standard_error,
             });

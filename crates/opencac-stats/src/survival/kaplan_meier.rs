@@ -1,8 +1,10 @@
 //! The Kaplan-Meier estimate of survival.
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::FollowUp;
+use super::columns::{column, estimate_columns};
 use crate::{ConfidenceLevel, Estimate};
 
 /// The estimate from one time of follow-up on.
@@ -23,11 +25,24 @@ pub struct Step {
 }
 
 /// A Kaplan-Meier curve.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KaplanMeier {
     n: u64,
     events: u64,
     steps: Vec<Step>,
+}
+
+impl Serialize for KaplanMeier {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        column(&mut map, "time", &self.steps, |step| step.time)?;
+        column(&mut map, "at_risk", &self.steps, |step| step.at_risk)?;
+        column(&mut map, "events", &self.steps, |step| step.events)?;
+        column(&mut map, "censored", &self.steps, |step| step.censored)?;
+        column(&mut map, "standard_error", &self.steps, |step| step.standard_error)?;
+        estimate_columns(&mut map, "survival", &self.steps, |step| step.survival)?;
+        map.end()
+    }
 }
 
 impl KaplanMeier {

@@ -1,6 +1,7 @@
 //! Time to event: Kaplan-Meier, log-rank, Cox and Fine-Gray models, competing risks, reclassification, calibration.
 
 mod calibration;
+mod columns;
 mod competing;
 mod concordance;
 pub mod cox;
@@ -10,6 +11,7 @@ mod fine_gray;
 mod kaplan_meier;
 mod log_rank;
 mod model_set;
+mod prediction;
 mod reclassification;
 mod report;
 
@@ -23,6 +25,7 @@ pub use fine_gray::{FineGrayFit, SubdistributionCoefficient, fine_gray};
 pub use kaplan_meier::{KaplanMeier, Step};
 pub use log_rank::{GroupEvents, Grouping, LogRank, log_rank};
 pub use model_set::{Cohort, NamedModel, model_set};
+pub use prediction::{CovariateMean, ModelBaseline, PredictedSurvival, Predictions, StratumBaseline};
 pub use reclassification::{
     HorizonOutcome, NetReclassification, Reclassification, RiskPair, reclassification,
 };

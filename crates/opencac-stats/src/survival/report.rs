@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::cox::CoxOptions;
+use super::prediction;
 use super::{
-    Calibration, Cohort, CompetingFollowUp, Convergence, Covariate, FineGrayFit, FollowUp, Grouping,
-    KaplanMeier, LogRank, NamedModel, Reclassification, RiskPair, calibration, cumulative_incidence,
-    fine_gray, log_rank, model_set, reclassification,
+    Calibration, Cohort, CompetingFollowUp, Convergence, Covariate, CumulativeIncidence, FineGrayFit,
+    FollowUp, Grouping, KaplanMeier, LogRank, ModelBaseline, NamedModel, Predictions, Reclassification,
+    RiskPair, calibration, cumulative_incidence, fine_gray, log_rank, model_set, reclassification,
 };
 use crate::numeric::bootstrap::Resampling;
 use crate::scheme::CategoryScheme;
@@ -24,6 +25,8 @@ pub struct Groups {
 /// A study.
 #[derive(Debug, Clone)]
 pub struct Study {
+    /// What each person is called in the predictions; may be empty where none are asked for.
+    pub ids: Vec<String>,
     /// How each person's follow-up ended, and when.
     pub follow_up: CompetingFollowUp,
     /// Groups whose curves are drawn and compared; everybody in one where none.
@@ -32,8 +35,8 @@ pub struct Study {
     pub exposure: Vec<Covariate>,
     /// Covariates added to the exposure, model by model.
     pub additions: Vec<Vec<Covariate>>,
-    /// Stratum of each person.
-    pub strata: Option<Vec<usize>>,
+    /// Strata: each has a baseline hazard of its own.
+    pub strata: Option<Groups>,
     /// Offset of each person.
     pub offset: Option<Vec<f64>>,
     /// Cluster of each person.
@@ -47,6 +50,8 @@ pub struct ReportOptions {
     pub cox: CoxOptions,
     /// Times at which survival and incidence are tabulated.
     pub times: Vec<f64>,
+    /// Times at which each person's survival is predicted by the last model.
+    pub predict_at: Vec<f64>,
     /// Horizon of the risks; none leaves out calibration and reclassification.
     pub horizon: Option<f64>,
     /// Categories of risk for the categorical reclassification.
@@ -81,8 +86,7 @@ pub struct GroupSurvival {
     pub median: Estimate,
     /// Survival at the times asked for.
     pub at: Vec<TimePoint>,
-    /// The whole curve.
-    #[serde(skip)]
+    /// The whole curve, a step a time at which somebody's follow-up ended.
     pub curve: KaplanMeier,
 }
 
@@ -95,6 +99,8 @@ pub struct GroupIncidence {
     pub events: u64,
     /// Incidence at the times asked for.
     pub at: Vec<IncidencePoint>,
+    /// The whole curve, a step a time at which somebody had an event of any cause.
+    pub curve: CumulativeIncidence,
 }
 
 /// Incidence at one time.
@@ -116,6 +122,8 @@ pub struct NamedSubdistribution {
     /// Why it could not be fitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What the Cox models of the study have and this one has not: "strata", "offset", "cluster".
+    pub left_out: Vec<&'static str>,
 }
 
 /// Everything about the study.
@@ -135,6 +143,10 @@ pub struct SurvivalReport {
     pub log_rank: Option<LogRank>,
     /// Cox models of the cause-specific hazard.
     pub models: Vec<NamedModel>,
+    /// Baseline hazards of the Cox models that converged.
+    pub baseline: Vec<ModelBaseline>,
+    /// Survival of each person predicted by the last model; only with times asked for.
+    pub predictions: Option<Predictions>,
     /// Cumulative incidence by group; only with competing events.
     pub incidence: Vec<GroupIncidence>,
     /// Fine-Gray models; only with competing events.
@@ -153,7 +165,7 @@ pub fn survival_report(study: &Study, options: &ReportOptions) -> Result<Surviva
     let follow_up = study.follow_up.cause_specific(1);
     let groups = group_survival(study, &follow_up, options, &mut notes)?;
     let log_rank = study.groups.as_ref().and_then(|groups| {
-        let strata = study.strata.as_deref();
+        let strata = study.strata.as_ref().map(|strata| strata.codes.as_slice());
         kept(
             log_rank(&follow_up, Grouping { names: &groups.names, codes: &groups.codes, strata }),
             &mut notes,
@@ -161,7 +173,7 @@ pub fn survival_report(study: &Study, options: &ReportOptions) -> Result<Surviva
     });
     let cohort = Cohort {
         follow_up: &follow_up,
-        strata: study.strata.as_deref(),
+        strata: study.strata.as_ref().map(|strata| strata.codes.as_slice()),
         offset: study.offset.as_deref(),
         cluster: study.cluster.as_deref(),
     };
@@ -178,6 +190,7 @@ pub fn survival_report(study: &Study, options: &ReportOptions) -> Result<Surviva
     } else {
         (Vec::new(), Vec::new())
     };
+    let predictions = predicted(study, cohort, &models, options, &mut notes);
     let (reclassification, calibration) = at_horizon(study, cohort, &models, options, &mut notes);
     Ok(SurvivalReport {
         n: follow_up.len(),
@@ -186,7 +199,9 @@ pub fn survival_report(study: &Study, options: &ReportOptions) -> Result<Surviva
         confidence_level: options.cox.level,
         groups,
         log_rank,
+        baseline: prediction::baselines(&models, study.strata.as_ref(), options.cox.level),
         models,
+        predictions,
         incidence,
         subdistribution,
         reclassification,
@@ -254,7 +269,7 @@ fn group_incidence(study: &Study, options: &ReportOptions) -> Result<Vec<GroupIn
             )?;
             let curve = cumulative_incidence(&own, 1, options.cox.level);
             let at = options.times.iter().map(|&time| IncidencePoint { time, incidence: curve.at(time) });
-            Ok(GroupIncidence { name, events: curve.events, at: at.collect() })
+            Ok(GroupIncidence { name, events: curve.events, at: at.collect(), curve })
         })
         .collect()
 }
@@ -265,8 +280,18 @@ fn subdistribution_models(
     options: &ReportOptions,
     notes: &mut Vec<String>,
 ) -> Vec<NamedSubdistribution> {
-    if study.strata.is_some() || study.offset.is_some() || study.cluster.is_some() {
-        notes.push("Fine-Gray models know no strata, offset or clusters and leave them out".to_owned());
+    let unknown = [
+        ("strata", study.strata.is_some()),
+        ("offset", study.offset.is_some()),
+        ("cluster", study.cluster.is_some()),
+    ];
+    let left_out: Vec<&'static str> =
+        unknown.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    if !left_out.is_empty() {
+        notes.push(format!(
+            "the Fine-Gray models know no strata, offset or clusters: fitted without {}",
+            left_out.join(", ")
+        ));
     }
     let fitted = models.iter().filter_map(|model| Some((model, model.design.as_ref()?)));
     fitted
@@ -276,7 +301,8 @@ fn subdistribution_models(
                 notes.push(format!("Fine-Gray model {:?}: {trouble}", model.name));
             }
             let error = result.as_ref().err().map(ToString::to_string);
-            NamedSubdistribution { name: model.name.clone(), fit: result.ok(), error }
+            let left_out = left_out.clone();
+            NamedSubdistribution { name: model.name.clone(), fit: result.ok(), error, left_out }
         })
         .collect()
 }
@@ -305,6 +331,39 @@ fn trouble(convergence: Convergence) -> Option<&'static str> {
         }
         Convergence::NotConverged => Some("the fit did not converge; its numbers must not be used"),
     }
+}
+
+/// Everybody's survival by the last model at the times asked for.
+fn predicted(
+    study: &Study,
+    cohort: Cohort<'_>,
+    models: &[NamedModel],
+    options: &ReportOptions,
+    notes: &mut Vec<String>,
+) -> Option<Predictions> {
+    let last = models.last().filter(|_| !options.predict_at.is_empty())?;
+    let found = prediction::predictions(last, cohort, (&study.ids, &options.predict_at), &options.cox);
+    let Some(found) = found else {
+        notes.push("no predictions: the last model has no usable fit".to_owned());
+        return None;
+    };
+    for at in &found.at {
+        let without = at.survival.iter().filter(|survival| survival.value.is_nan()).count();
+        if without > 0 {
+            notes.push(format!(
+                "no prediction at {} for {without} of {} people: beyond the longest follow-up",
+                at.time,
+                at.survival.len()
+            ));
+        }
+    }
+    if study.follow_up.causes().iter().any(|&cause| cause > 1) {
+        notes.push(
+            "predicted survival takes competing events as censoring: the risk of the event if nothing competed"
+                .to_owned(),
+        );
+    }
+    Some(found)
 }
 
 /// Calibration of the last model, and what the exposure adds to its covariates.
@@ -359,6 +418,7 @@ mod tests {
             reference: 0,
         };
         let study = Study {
+            ids: Vec::new(),
             follow_up: CompetingFollowUp::new(times, causes).unwrap(),
             groups: Some(Groups { names, codes }),
             exposure: vec![exposure],
@@ -370,6 +430,7 @@ mod tests {
         let options = ReportOptions {
             cox: CoxOptions::default(),
             times: vec![10.0],
+            predict_at: vec![10.0, 41.0],
             horizon: Some(20.0),
             risk_scheme: None,
             calibration_groups: 2,
@@ -381,6 +442,10 @@ mod tests {
         assert_eq!(report.log_rank.unwrap().test.df, Some(1.0));
         assert_eq!(report.models[0].fit.as_ref().unwrap().coefficients.len(), 1);
         assert_eq!(report.calibration.unwrap().groups.len(), 2);
+        let predicted = &report.predictions.unwrap().at;
+        assert!(predicted[0].survival.iter().all(|s| s.lower < s.value && s.value < s.upper));
+        assert!(predicted[1].survival.iter().all(|s| s.value.is_nan()), "nobody was followed to 41");
+        assert!(report.notes.iter().any(|note| note.starts_with("no prediction at 41 for 40 of 40 people")));
         // The reference itself empty: no model, and the reason is told.
         let Covariate::Categorical { levels, codes, name, .. } = study.exposure[0].clone() else { return };
         let without = Covariate::Categorical { name, levels, codes, reference: 1 };

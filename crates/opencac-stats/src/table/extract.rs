@@ -158,8 +158,8 @@ impl<'a> Extraction<'a> {
         Ok(causes)
     }
 
-    /// Notes ids that are missing or that several rows carry.
-    pub fn unique(&mut self, column: &str) -> Result<(), TableError> {
+    /// The ids; those that are missing or that several rows carry are noted.
+    pub fn unique(&mut self, column: &str) -> Result<Vec<&'a str>, TableError> {
         let cells = self.texts(column)?;
         let mut count: HashMap<&str, usize> = HashMap::with_capacity(cells.len());
         for cell in &cells {
@@ -170,7 +170,7 @@ impl<'a> Extraction<'a> {
                 self.reject(row, column, ProblemKind::RepeatedId((*cell).to_owned()));
             }
         }
-        Ok(())
+        Ok(cells)
     }
 
     /// The rows that can be used. With problems, fails unless `drop_unusable` is set.
@@ -243,6 +243,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Rows of the file, from 1 below the header.
+    pub fn row_numbers(&self, table: &Table) -> Vec<usize> {
+        self.rows.iter().map(|&row| table.row_numbers[row]).collect()
+    }
+
     /// A column restricted to the rows that can be used.
     pub fn of<T: Copy>(&self, column: &[T]) -> Vec<T> {
         self.rows.iter().map(|&row| column[row]).collect()
@@ -293,6 +298,7 @@ mod tests {
         assert_eq!(kept.account.reasons.iter().map(|r| r.cells).sum::<usize>(), 8);
         assert_eq!(kept.of(&scores), [5.0, 70.0]);
         assert_eq!(kept.of(&causes), [1, 1]);
+        assert_eq!(kept.row_numbers(&table), [1, 6]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub fn run(args: AgreementArgs) -> anyhow::Result<ExitCode> {
         rows: scores.rows,
         agreement: &report,
     };
-    args.output.deliver(&document, &printed, &figures)?;
+    args.output.deliver(&document, &printed, &figures, &[])?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! What the commands `agreement` and `survival` share: reading tables, naming category schemes, writing results.
 
 use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -52,6 +53,11 @@ impl TableArgs {
     /// The id column to check for repeats: with a join that has been done already.
     pub fn id_to_check(&self) -> Option<&str> {
         if self.join.is_some() { None } else { self.id.as_deref() }
+    }
+
+    /// The id column, if one was named.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Names of the files, for the result.
@@ -156,7 +162,8 @@ pub struct OutputArgs {
     /// Significant digits of the tables
     #[arg(long, value_name = "N", default_value_t = 6)]
     digits: usize,
-    /// Also write result.json, the tables in every form and the figures as SVG and PNG into this folder
+    /// Also write result.json, the tables in every form, curves as CSV and the figures as SVG and PNG into this
+    /// folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -178,6 +185,7 @@ impl OutputArgs {
         document: &T,
         tables: &[TextTable],
         figures: &[(&str, Scene)],
+        data: &[DataFile<'_>],
     ) -> anyhow::Result<()> {
         if let Some(folder) = &self.out {
             std::fs::create_dir_all(folder).with_context(|| format!("making folder {}", folder.display()))?;
@@ -185,7 +193,18 @@ impl OutputArgs {
                 let path = folder.join(name);
                 std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
             };
-            save("result.json".to_owned(), &pretty(document)?)?;
+            let stream = |name: &str, write: &dyn Fn(&mut dyn Write) -> io::Result<()>| {
+                let path = folder.join(name);
+                let wrote = File::create(&path).map(BufWriter::new).and_then(|mut file| {
+                    write(&mut file)?;
+                    file.flush()
+                });
+                wrote.with_context(|| format!("writing {}", path.display()))
+            };
+            stream("result.json", &|out| pretty(document, out))?;
+            for (name, write) in data {
+                stream(name, write)?;
+            }
             for style in [TableStyle::Text, TableStyle::Csv, TableStyle::Markdown, TableStyle::Latex] {
                 save(format!("tables.{}", style.extension()), render_all(tables, style).as_bytes())?;
             }
@@ -194,32 +213,33 @@ impl OutputArgs {
                 save(format!("{name}.png"), &png(scene, FIGURE_DPI)?)?;
             }
         }
-        let text = if self.json {
-            pretty(document)?
-        } else {
-            let style = match self.format {
-                Format::Text => TableStyle::Text,
-                Format::Csv => TableStyle::Csv,
-                Format::Markdown => TableStyle::Markdown,
-                Format::Latex => TableStyle::Latex,
-            };
-            render_all(tables, style).into_bytes()
+        if self.json {
+            return print(|out| pretty(document, out));
+        }
+        let style = match self.format {
+            Format::Text => TableStyle::Text,
+            Format::Csv => TableStyle::Csv,
+            Format::Markdown => TableStyle::Markdown,
+            Format::Latex => TableStyle::Latex,
         };
-        print(&text)
+        print(|out| out.write_all(render_all(tables, style).as_bytes()))
     }
 }
 
-fn pretty<T: Serialize>(document: &T) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(document).context("writing the result as JSON")?;
-    bytes.push(b'\n');
-    Ok(bytes)
+/// A file of numbers beside the result: its name, and what writes it.
+pub type DataFile<'a> = (&'static str, Box<dyn Fn(&mut dyn Write) -> io::Result<()> + 'a>);
+
+/// JSON as it is made, so that a curve of a million steps is never held as text.
+fn pretty<T: Serialize>(document: &T, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    out.write_all(b"\n")
 }
 
 /// Writes to standard output; a reader that stopped listening (`| head`) is no error.
-fn print(text: &[u8]) -> anyhow::Result<()> {
-    use std::io::{ErrorKind, Write};
-    match std::io::stdout().lock().write_all(text) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+fn print(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(error).context("writing to standard output")
         }
         _ => Ok(()),

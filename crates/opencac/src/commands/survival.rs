@@ -1,12 +1,13 @@
 //! `opencac survival`: do scores predict events?
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use opencac_stats::figure::{self, ForestRow, KaplanMeierFigure, Scene};
 use opencac_stats::numeric::bootstrap::Resampling;
-use opencac_stats::render::{self, p_value, survival::tables};
+use opencac_stats::render::{self, curves, p_value, survival::tables};
 use opencac_stats::scheme::{CategoryScheme, Cut};
 use opencac_stats::survival::cox::{CoxOptions, Ties, TimeTransform};
 use opencac_stats::survival::{
@@ -16,7 +17,7 @@ use opencac_stats::table::{Domain, EventCoding, Extraction, Kept, Levels, RowAcc
 use opencac_stats::{ConfidenceLevel, Estimate};
 use serde::Serialize;
 
-use super::statistics::{OutputArgs, SchemeArgs, TableArgs};
+use super::statistics::{DataFile, OutputArgs, SchemeArgs, TableArgs};
 
 /// Relates scores and covariates to the time to an event.
 #[derive(Debug, Args)]
@@ -79,6 +80,9 @@ pub struct SurvivalArgs {
     /// Times at which survival is tabulated; quarters of the follow-up where not given
     #[arg(long, value_name = "TIMES", value_delimiter = ',')]
     times: Vec<f64>,
+    /// Times at which each person's survival is predicted by the last model; --out writes them to predictions.csv
+    #[arg(long, value_name = "TIMES", value_delimiter = ',')]
+    predict_at: Vec<f64>,
     /// Time by which risks are predicted: adds calibration, NRI and IDI
     #[arg(long, value_name = "TIME")]
     horizon: Option<f64>,
@@ -127,6 +131,7 @@ enum TiesArg {
 
 #[derive(Serialize)]
 struct Columns<'a> {
+    id: Option<&'a str>,
     time: &'a str,
     event: &'a str,
     exposure: Option<&'a str>,
@@ -163,6 +168,7 @@ pub fn run(args: SurvivalArgs) -> anyhow::Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
         tables: args.tables.sources(),
         columns: Columns {
+            id: args.tables.id(),
             time: &args.time,
             event: &args.event,
             exposure: args.exposure_column(),
@@ -175,7 +181,7 @@ pub fn run(args: SurvivalArgs) -> anyhow::Result<ExitCode> {
         rows,
         survival: &report,
     };
-    args.output.deliver(&document, &printed, &figures)?;
+    args.output.deliver(&document, &printed, &figures, &data_files(&report))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -192,6 +198,14 @@ impl SurvivalArgs {
         })
     }
 
+    /// The ids, checked to be unique; none where no column was named.
+    fn ids<'a>(&self, extraction: &mut Extraction<'a>) -> anyhow::Result<Option<Vec<&'a str>>> {
+        let Some(column) = self.tables.id() else { return Ok(None) };
+        // A join has noted missing and repeated ids already, and leaves them out.
+        let checked = self.tables.id_to_check().is_none();
+        Ok(Some(if checked { extraction.texts(column)? } else { extraction.unique(column)? }))
+    }
+
     fn all_columns(&self) -> Vec<&str> {
         let named = [Some(self.time.as_str()), Some(self.event.as_str()), self.exposure_column()];
         let others = [self.strata.as_deref(), self.offset.as_deref(), self.cluster.as_deref()];
@@ -203,8 +217,10 @@ impl SurvivalArgs {
 fn options(args: &SurvivalArgs, study: &Study) -> anyhow::Result<ReportOptions> {
     let longest = study.follow_up.times().iter().copied().fold(0.0, f64::max);
     let quarters = || [0.25, 0.5, 0.75].map(|part| part * longest).to_vec();
-    if let Some(bad) = args.times.iter().find(|time| !(time.is_finite() && **time >= 0.0)) {
-        bail!("--times: found {bad}, expected times of zero or more");
+    for (flag, times) in [("--times", &args.times), ("--predict-at", &args.predict_at)] {
+        if let Some(bad) = times.iter().find(|time| !(time.is_finite() && **time >= 0.0)) {
+            bail!("{flag}: found {bad}, expected times of zero or more");
+        }
     }
     let risk_scheme = (!args.risk_cuts.is_empty()).then(|| {
         let names: Vec<String> = (0..=args.risk_cuts.len()).map(|k| format!("risk {}", k + 1)).collect();
@@ -224,6 +240,7 @@ fn options(args: &SurvivalArgs, study: &Study) -> anyhow::Result<ReportOptions> 
             ..CoxOptions::default()
         },
         times: if args.times.is_empty() { quarters() } else { args.times.clone() },
+        predict_at: args.predict_at.clone(),
         horizon: args.horizon,
         risk_scheme: risk_scheme.transpose().context("--risk-cuts")?,
         calibration_groups: args.calibration_groups,
@@ -241,9 +258,7 @@ fn read(args: &SurvivalArgs, scheme: &CategoryScheme) -> anyhow::Result<(Study, 
     check_names(args)?;
     let (table, problems) = args.tables.read(&args.all_columns())?;
     let mut extraction = Extraction::new(&table, problems);
-    if let Some(id) = args.tables.id_to_check() {
-        extraction.unique(id)?;
-    }
+    let ids = args.ids(&mut extraction)?;
     let coding = EventCoding {
         event: args.event_code.clone(),
         competing: args.competing_code.clone(),
@@ -268,13 +283,19 @@ fn read(args: &SurvivalArgs, scheme: &CategoryScheme) -> anyhow::Result<(Study, 
     };
     let (adjust, further) = (columns(&args.adjust)?, columns(&args.covariates)?);
     let kept = extraction.finish(args.tables.drop_unusable)?;
-    let codes = |texts: Option<Vec<&str>>| texts.map(|texts| Levels::of(kept.of(&texts).into_iter()).codes);
+    let levels = |texts: Option<Vec<&str>>| texts.map(|texts| Levels::of(kept.of(&texts).into_iter()));
+    let ids = match ids {
+        _ if args.predict_at.is_empty() => Vec::new(),
+        Some(ids) => kept.of(&ids).into_iter().map(str::to_owned).collect(),
+        None => kept.row_numbers(&table).iter().map(usize::to_string).collect(),
+    };
     let (groups, exposure) = match (scores, groups) {
         (Some(scores), _) => by_score(args, scheme, kept.of(&scores))?,
         (None, Some(texts)) => by_group(args, &kept.of(&texts))?,
         (None, None) => (None, Vec::new()),
     };
     let study = Study {
+        ids,
         follow_up: CompetingFollowUp::new(kept.of(&times), kept.of(&causes))?,
         groups,
         exposure,
@@ -282,9 +303,9 @@ fn read(args: &SurvivalArgs, scheme: &CategoryScheme) -> anyhow::Result<(Study, 
             covariates(args, &args.adjust, adjust, &kept)?,
             covariates(args, &args.covariates, further, &kept)?,
         ],
-        strata: codes(strata),
+        strata: levels(strata).map(|Levels { names, codes }| Groups { names, codes }),
         offset: offset.map(|offset| kept.of(&offset)),
-        cluster: codes(cluster),
+        cluster: levels(cluster).map(|levels| levels.codes),
     };
     Ok((study, kept.account))
 }
@@ -299,6 +320,12 @@ fn check_names(args: &SurvivalArgs) -> anyhow::Result<()> {
     }
     if args.exposure_column().is_none() && named().next().is_some() {
         bail!("--adjust and --covariates need a --score or --group to adjust");
+    }
+    if args.exposure_column().is_none() && !args.predict_at.is_empty() {
+        bail!("--predict-at needs a --score or --group to predict from");
+    }
+    if args.exposure_column().is_none() && args.horizon.is_some() {
+        bail!("--horizon needs a --score or --group to predict from");
     }
     if args.reference.is_some() && args.score.is_some() && args.score_as != ScoreAs::Category {
         bail!("--reference has no meaning for a score that enters as a number");
@@ -360,6 +387,24 @@ fn covariates(
         })
     };
     names.iter().zip(columns).map(one).collect()
+}
+
+/// The curves and predictions, each in a file of its own.
+fn data_files(report: &SurvivalReport) -> Vec<DataFile<'_>> {
+    let mut files: Vec<DataFile<'_>> =
+        vec![("kaplan-meier.csv", Box::new(|out| curves::kaplan_meier(&report.groups, out)))];
+    if !report.incidence.is_empty() {
+        let write = |out: &mut dyn Write| curves::cumulative_incidence(&report.incidence, out);
+        files.push(("cumulative-incidence.csv", Box::new(write)));
+    }
+    if !report.baseline.is_empty() {
+        let write = |out: &mut dyn Write| curves::baseline_hazard(&report.baseline, out);
+        files.push(("baseline-hazard.csv", Box::new(write)));
+    }
+    if let Some(predictions) = &report.predictions {
+        files.push(("predictions.csv", Box::new(move |out| curves::predictions(predictions, out))));
+    }
+    files
 }
 
 fn figures(args: &SurvivalArgs, report: &SurvivalReport) -> Vec<(&'static str, Scene)> {

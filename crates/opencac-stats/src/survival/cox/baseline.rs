@@ -24,6 +24,19 @@ pub struct BaselineStep {
     pub(super) mean_integral: Vec<f64>,
 }
 
+/// The baseline at one event time, with its uncertainty.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BaselinePoint {
+    /// Event time.
+    pub time: f64,
+    /// Cumulative hazard from the start to this time.
+    pub cumulative_hazard: f64,
+    /// Its standard error, the coefficients' uncertainty included.
+    pub standard_error: f64,
+    /// Survival, with the log-log interval.
+    pub survival: Estimate,
+}
+
 /// The cumulative baseline hazard of each stratum: Breslow's estimate, or Efron's where the fit uses Efron's ties.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
@@ -79,6 +92,22 @@ impl Baseline {
         &self.steps
     }
 
+    /// Means of the covariates (columns of the design): the person the baseline belongs to.
+    pub fn means(&self) -> &[f64] {
+        &self.means
+    }
+
+    /// A step with its uncertainty, for a person with every covariate at its mean.
+    pub fn at_means(&self, step: &BaselineStep, level: ConfidenceLevel) -> BaselinePoint {
+        let variance = step.variance + self.variance.quadratic_form(&step.mean_integral);
+        BaselinePoint {
+            time: step.time,
+            cumulative_hazard: step.cumulative_hazard,
+            standard_error: variance.sqrt(),
+            survival: log_log(step.cumulative_hazard, variance, level),
+        }
+    }
+
     /// Survival to `time` of a person with these covariates (a row of the design) and offset, with the log-log
     /// interval from the variance of Tsiatis (1981).
     pub fn survival(
@@ -107,7 +136,12 @@ impl Baseline {
         let direction: Vec<f64> =
             z.iter().zip(&step.mean_integral).map(|(z, mean)| z * step.cumulative_hazard - mean).collect();
         let variance = relative * relative * (step.variance + self.variance.quadratic_form(&direction));
-        let half = level.z() * variance.sqrt() / hazard;
-        Estimate::new((-hazard).exp(), (-hazard * half.exp()).exp(), (-hazard * (-half).exp()).exp())
+        log_log(hazard, variance, level)
     }
+}
+
+/// Survival from a cumulative hazard and its variance.
+fn log_log(hazard: f64, variance: f64, level: ConfidenceLevel) -> Estimate {
+    let half = level.z() * variance.sqrt() / hazard;
+    Estimate::new((-hazard).exp(), (-hazard * half.exp()).exp(), (-hazard * (-half).exp()).exp())
 }

@@ -7,7 +7,7 @@ mod sweep;
 
 use serde::Serialize;
 
-pub use baseline::{Baseline, BaselineStep};
+pub use baseline::{Baseline, BaselinePoint, BaselineStep};
 pub use residuals::{ProportionalHazardsTest, TimeTransform};
 
 use super::concordance::{Concordance, concordance};
