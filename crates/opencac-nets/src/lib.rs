@@ -7,6 +7,8 @@ pub mod conv3d;
 pub mod deepcac;
 pub mod keras;
 mod network;
+#[cfg(feature = "train")]
+pub mod ops;
 pub mod segmentation;
 pub mod stage;
 pub mod unet;

@@ -15,7 +15,7 @@
 
 mod gradient;
 mod layer;
-pub(crate) mod layout;
+pub mod layout;
 mod pack;
 mod peak;
 mod plan;

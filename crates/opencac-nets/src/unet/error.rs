@@ -154,4 +154,12 @@ pub enum UNetError {
         /// Values found.
         found: usize,
     },
+    /// A device did not give back a tensor.
+    #[error("network: tensor {tensor} could not be read from its device: {message}")]
+    Device {
+        /// Name of the tensor.
+        tensor: String,
+        /// What the device said.
+        message: String,
+    },
 }

@@ -202,15 +202,23 @@ fn conv(
     })
 }
 
+impl UNetSpec {
+    /// Whether an input of `channels` and `size` (z, y, x) fits the network.
+    pub(super) fn check_shape(&self, channels: usize, size: [usize; 3]) -> Result<(), UNetError> {
+        if channels != self.layout().in_channels {
+            return Err(UNetError::InputChannels { expected: self.layout().in_channels, found: channels });
+        }
+        let multiple = self.size_multiple();
+        if size.iter().any(|&s| s == 0 || s % multiple != 0) {
+            return Err(UNetError::InputSize { found: size, multiple });
+        }
+        Ok(())
+    }
+}
+
 fn check_input(spec: &UNetSpec, input: &[f32], shape: [usize; 4]) -> Result<(), UNetError> {
     let [channels, size @ ..] = shape;
-    if channels != spec.layout().in_channels {
-        return Err(UNetError::InputChannels { expected: spec.layout().in_channels, found: channels });
-    }
-    let multiple = spec.size_multiple();
-    if size.iter().any(|&s| s == 0 || s % multiple != 0) {
-        return Err(UNetError::InputSize { found: size, multiple });
-    }
+    spec.check_shape(channels, size)?;
     let too_large = UNetError::InputTooLarge { found: shape };
     let expected = shape.iter().try_fold(1usize, |n, &s| n.checked_mul(s)).ok_or(too_large)?;
     if input.len() != expected {

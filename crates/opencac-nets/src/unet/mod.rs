@@ -10,6 +10,8 @@
 
 mod error;
 mod inference;
+#[cfg(feature = "train")]
+mod module;
 mod presets;
 #[cfg(test)]
 mod reference;
@@ -19,6 +21,8 @@ mod workspace;
 
 pub use error::{SpecError, UNetError, WeightError};
 pub use inference::InferenceNet;
+#[cfg(feature = "train")]
+pub use module::UNet;
 pub use spec::{Activation, ConvLayer, Norm, NormOrder, OutputActivation, Stem, UNetLayout, UNetSpec};
 pub use weights::{UNetWeights, WeightTensor};
 pub use workspace::Workspace;

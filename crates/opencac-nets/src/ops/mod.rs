@@ -1,0 +1,72 @@
+//! Three-dimensional layers on Burn tensors, with gradients.
+//!
+//! On a CPU (`Device::flex()`) they run the kernels of [`conv3d`](crate::conv3d) through a backend extension; on
+//! any other device they are composed of Burn's own operations. Tensors are `[sample, channel, z, y, x]`.
+
+mod extension;
+mod native;
+
+use burn::backend::{Dispatch, DispatchDevice};
+use burn::tensor::Tensor;
+use burn::tensor::ops::ConvOptions;
+
+use extension::VolumeOps;
+
+/// A 3x3x3 convolution with stride 1 and zero padding; `weight` is `[out, in, 3, 3, 3]`, `bias` is `[out]`.
+pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Tensor<1>) -> Tensor<5> {
+    if on_cpu(&x) {
+        let out = Dispatch::volume_conv(x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+        return Tensor::from_dispatch(out);
+    }
+    burn::tensor::module::conv3d(x, weight, Some(bias), ConvOptions::new([1; 3], [1; 3], [1; 3], 1))
+}
+
+/// The largest value of each 2x2x2 cube; all sides must be even.
+pub fn max_pool3d(x: Tensor<5>) -> Tensor<5> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::volume_max_pool(x.into_dispatch()));
+    }
+    let [n, c, depth, height, width] = x.dims();
+    let cubes = x.reshape([n * c, depth / 2, 2, height / 2, 2, width / 2, 2]);
+    let cubes = cubes.permute([0, 1, 3, 5, 2, 4, 6]).reshape([n * c, depth * height * width / 8, 8]);
+    cubes.max_dim(2).reshape([n, c, depth / 2, height / 2, width / 2])
+}
+
+/// Repeats every voxel twice along each axis.
+pub fn upsample3d(x: Tensor<5>) -> Tensor<5> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::volume_upsample(x.into_dispatch()));
+    }
+    let [n, c, depth, height, width] = x.dims();
+    let apart = x.reshape([n * c, depth, 1, height, 1, width, 1]);
+    let repeated = apart.expand([n * c, depth, 2, height, 2, width, 2]);
+    repeated.reshape([n, c, 2 * depth, 2 * height, 2 * width])
+}
+
+/// A 1x1x1 convolution; `weight` is `[out, in, 1, 1, 1]`, `bias` is `[out]`.
+pub fn pointwise3d(x: Tensor<5>, weight: Tensor<5>, bias: Tensor<1>) -> Tensor<5> {
+    let [n, inputs, depth, height, width] = x.dims();
+    let outputs = bias.dims()[0];
+    let flat = x.reshape([n, inputs, depth * height * width]);
+    let product = weight.reshape([1, outputs, inputs]).expand([n, outputs, inputs]).matmul(flat);
+    (product + bias.reshape([1, outputs, 1])).reshape([n, outputs, depth, height, width])
+}
+
+/// Every 2x2x2 cube becomes 8 channels: channel `c` at `(dz, dy, dx)` is channel `8 c + 4 dz + 2 dy + dx`.
+pub fn space_to_depth3d(x: Tensor<5>) -> Tensor<5> {
+    let [n, c, depth, height, width] = x.dims();
+    let cubes = x.reshape([n * c, depth / 2, 2, height / 2, 2, width / 2, 2]);
+    cubes.permute([0, 2, 4, 6, 1, 3, 5]).reshape([n, 8 * c, depth / 2, height / 2, width / 2])
+}
+
+/// Undoes [`space_to_depth3d`].
+pub fn depth_to_space3d(x: Tensor<5>) -> Tensor<5> {
+    let [n, c, depth, height, width] = x.dims();
+    let cubes = x.reshape([n * c / 8, 2, 2, 2, depth, height, width]);
+    cubes.permute([0, 4, 1, 5, 2, 6, 3]).reshape([n, c / 8, 2 * depth, 2 * height, 2 * width])
+}
+
+fn on_cpu(x: &Tensor<5>) -> bool {
+    let device = x.device().inner();
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+}
