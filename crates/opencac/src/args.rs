@@ -20,7 +20,7 @@ pub enum Command {
     /// Lists the series found, which one would be scored, and why not the others
     Inspect(crate::commands::inspect::InspectArgs),
     /// Compares two columns of scores: correlation, kappa, ICC, Bland-Altman, ROC
-    Agreement(crate::commands::agreement::AgreementArgs),
+    Agreement(Box<crate::commands::agreement::AgreementArgs>),
     /// Relates scores to events: Kaplan-Meier, log-rank, Cox, competing risks, reclassification
     Survival(Box<crate::commands::survival::SurvivalArgs>),
     /// Writes a synthetic chest CT with known calcium, and its ground truth

@@ -20,7 +20,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Model(args) => model::run(&args),
-        Command::Agreement(args) => agreement::run(args),
+        Command::Agreement(args) => agreement::run(*args),
         Command::Survival(args) => survival::run(*args),
         Command::Phantom(args) => phantom::run(&args),
     }
