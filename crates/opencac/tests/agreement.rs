@@ -25,7 +25,7 @@ fn published_table() -> Option<PathBuf> {
     if table.is_file() {
         return Some(table);
     }
-    println!("skipped: ../shared/data/nlst-396/results.csv not there");
+    eprintln!("skipped: ../shared/data/nlst-396/results.csv not there");
     None
 }
 

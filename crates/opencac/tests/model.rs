@@ -1,5 +1,7 @@
 //! `opencac model` as a user meets it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as loudly as tests")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -1,11 +1,6 @@
 //! `score`, `demo` and `inspect` as a user meets them: real files, exit codes, what is on which stream.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests may fail as loudly as tests"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may fail as loudly as tests")]
 
 mod common;
 
@@ -237,7 +232,8 @@ fn damaged_series_are_refused_or_fail_by_name() {
         files.sort();
         files
     };
-    let damage: [(&str, &dyn Fn(&Path)); 4] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damage: [Damage<'_>; 4] = [
         ("truncated", &|folder| {
             let file = &files(folder)[10];
             let bytes = fs::read(file).unwrap();
