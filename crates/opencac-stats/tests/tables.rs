@@ -1,5 +1,4 @@
 //! The tables that people read, on the Veterans' lung cancer data.
-#![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
 
 mod support;
 
