@@ -89,7 +89,7 @@ fn decades(low: f64, high: f64) -> Vec<f64> {
     (first..=last).map(|exponent| 10f64.powi(exponent)).collect()
 }
 
-/// Decades, with 2 and 5 between them where there are few.
+/// Decades, with 2 and 5 between them where there are few, or even steps where those are few too.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let inside = |tick: &f64| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(tick);
     let whole: Vec<f64> = decades(low, high).into_iter().filter(inside).collect();
@@ -97,7 +97,8 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
         return whole;
     }
     let fine = decades(low / 10.0, high).into_iter().flat_map(|decade| [decade, 2.0 * decade, 5.0 * decade]);
-    fine.filter(inside).collect()
+    let fine: Vec<f64> = fine.filter(inside).collect();
+    if fine.len() > 2 { fine } else { linear_ticks(low, high) }
 }
 
 /// A tick label: plain decimals without trailing zeros, a true minus sign.
@@ -157,6 +158,10 @@ mod tests {
         assert_eq!(linear_ticks(-0.3, 1.0), [-0.2, 0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
         assert_eq!(log_ticks(0.4, 11.0), [0.5, 1.0, 2.0, 5.0, 10.0]);
         assert_eq!(log_ticks(0.001, 1000.0).len(), 7);
+        assert_eq!(
+            log_ticks(0.75, 1.3),
+            [0.8, 0.9, 1.0, 1.1, 1.2, 1.3].map(|tick: f64| (tick * 10.0).round() * 0.1)
+        );
         let axis = Axis { scale: Scale::LogPlusOne, low: 0.0, high: 3000.0, start: 0.0, end: 100.0 };
         assert_eq!(axis.ticks(), [0.0, 1.0, 10.0, 100.0, 1000.0]);
         assert_eq!((axis.at(0.0), axis.at(3000.0)), (0.0, 100.0));

@@ -15,9 +15,6 @@ pub fn bland_altman(a: &[f64], b: &[f64], (a_title, b_title): (&str, &str), anal
     let pairs = mean_difference_pairs(a, b, analysis.form);
     let limits = [analysis.lower_limit, analysis.upper_limit];
     let values = pairs.iter().map(|pair| pair.1).chain(limits.iter().flat_map(|l| [l.lower, l.upper]));
-    let (low, high) =
-        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    let margin = ((high - low) * 0.06).max(1e-9);
     let largest = pairs.iter().map(|pair| pair.0).fold(1.0, f64::max);
     // A plain difference belongs to a plain axis; the relative forms to the logarithmic one that shows all scores.
     let (scale, top) = match analysis.form {
@@ -25,21 +22,16 @@ pub fn bland_altman(a: &[f64], b: &[f64], (a_title, b_title): (&str, &str), anal
         _ => (Scale::LogPlusOne, largest * 1.15),
     };
     let x = Axis { scale, low: 0.0, high: top, start: 52.0, end: width - 62.0 };
-    let y = Axis {
-        scale: Scale::Linear,
-        low: low - margin,
-        high: high + margin,
-        start: height - 36.0,
-        end: 10.0,
-    };
+    let y = difference_axis(analysis.form, values, (height - 36.0, 10.0));
     let lines = [
         ("mean", analysis.bias, false),
         ("+1.96 SD", analysis.upper_limit, true),
         ("\u{2212}1.96 SD", analysis.lower_limit, true),
     ];
-    for (name, estimate, dashed) in lines {
-        draw_limit(&mut scene, (x, y), name, estimate, dashed);
+    for (_, estimate, dashed) in lines {
+        draw_limit(&mut scene, (x, y), estimate, dashed);
     }
+    write_limits(&mut scene, (x, y), lines.map(|(name, estimate, _)| (name, estimate.value)));
     let neutral = if analysis.form == DifferenceForm::Ratio { 1.0 } else { 0.0 };
     scene.line(vec![(x.start, y.at(neutral)), (x.end, y.at(neutral))], Stroke::solid(GREY, 0.5));
     let places = pairs.iter().map(|&(mean, difference)| (x.clamped(mean), y.clamped(difference)));
@@ -58,8 +50,29 @@ pub fn bland_altman(a: &[f64], b: &[f64], (a_title, b_title): (&str, &str), anal
     scene
 }
 
-/// A line with its confidence band, and its name and value on the right.
-fn draw_limit(scene: &mut Scene, (x, y): (Axis, Axis), name: &str, estimate: Estimate, dashed: bool) {
+/// Ratios on a logarithmic axis, where twofold up and twofold down look alike; the other forms on a plain one.
+fn difference_axis(
+    form: DifferenceForm,
+    values: impl Iterator<Item = f64>,
+    (start, end): (f64, f64),
+) -> Axis {
+    let scale = if form == DifferenceForm::Ratio { Scale::Log } else { Scale::Linear };
+    let shown = values.filter(|&value| scale == Scale::Linear || value > 0.0);
+    let (low, high) =
+        shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if scale == Scale::Log {
+        let widen = (high / low).powf(0.06).max(1.05);
+        return Axis { scale, low: low / widen, high: high * widen, start, end };
+    }
+    let margin = ((high - low) * 0.06).max(1e-9);
+    Axis { scale, low: low - margin, high: high + margin, start, end }
+}
+
+/// A line with its confidence band. A limit of zero or less has no place on a logarithmic axis: no line.
+fn draw_limit(scene: &mut Scene, (x, y): (Axis, Axis), estimate: Estimate, dashed: bool) {
+    if estimate.value < y.low {
+        return;
+    }
     let color = SERIES[usize::from(dashed)];
     let (top, bottom) = (y.clamped(estimate.upper), y.clamped(estimate.lower));
     if top.is_finite() && bottom.is_finite() {
@@ -69,7 +82,25 @@ fn draw_limit(scene: &mut Scene, (x, y): (Axis, Axis), name: &str, estimate: Est
     let at = y.at(estimate.value);
     let stroke = if dashed { Stroke::dashed(color, 1.0) } else { Stroke::solid(color, 1.0) };
     scene.line(vec![(x.start, at), (x.end, at)], stroke);
-    scene.label((x.end + 4.0, at - 4.5), name, 7.0, Anchor::Start);
-    let value = Digits::new(4).number(estimate.value).replace('-', "\u{2212}");
-    scene.label((x.end + 4.0, at + 4.5), &value, 7.0, Anchor::Start);
+}
+
+/// Names and values of the lines on the right, moved apart where the lines are close.
+fn write_limits(scene: &mut Scene, (x, y): (Axis, Axis), mut lines: [(&str, f64); 3]) {
+    /// Two lines of type and a little air.
+    const LABEL_HEIGHT: f64 = 20.0;
+    lines.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let [mut top, middle, mut bottom] = lines.map(|(_, value)| y.clamped(value));
+    top = top.min(middle - LABEL_HEIGHT);
+    bottom = bottom.max(middle + LABEL_HEIGHT);
+    // The bottom one stays on the page, and pushes the others up.
+    let over = (bottom - (y.start - LABEL_HEIGHT / 4.0)).max(0.0);
+    bottom -= over;
+    let middle = middle.min(bottom - LABEL_HEIGHT);
+    top = top.min(middle - LABEL_HEIGHT);
+    for ((name, value), at) in lines.into_iter().zip([top, middle, bottom]) {
+        let outside = if value < y.low { " (below)" } else { "" };
+        let value = Digits::new(4).number(value).replace('-', "\u{2212}");
+        scene.label((x.end + 4.0, at - 4.5), name, 7.0, Anchor::Start);
+        scene.label((x.end + 4.0, at + 4.5), &format!("{value}{outside}"), 7.0, Anchor::Start);
+    }
 }

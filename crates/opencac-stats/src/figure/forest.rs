@@ -50,12 +50,15 @@ pub fn forest(rows: &[ForestRow], axis_title: &str, level: ConfidenceLevel) -> S
     scene
 }
 
-/// All intervals and 1, widened; intervals beyond a hundredfold are cut with an arrow head.
+/// All intervals and 1, widened, with a tick on either side of 1; intervals beyond a hundredfold are cut with an arrow head.
 fn range(rows: &[ForestRow]) -> (f64, f64) {
     let limits =
         rows.iter().filter_map(|row| row.ratio).flat_map(|ratio| [ratio.lower, ratio.value, ratio.upper]);
     let usable = limits.filter(|value| value.is_finite() && *value > 0.0);
     let (low, high) = usable.fold((0.8f64, 1.25f64), |(low, high), v| (low.min(v), high.max(v)));
+    // Between the narrowest range, whose ticks are tenths, and the next ticks 0.5 and 2 lies nothing to mark.
+    let low = if low < 0.8 { low.min(0.5) } else { low };
+    let high = if high > 1.25 { high.max(2.0) } else { high };
     ((low / 1.15).max(0.01), (high * 1.15).min(100.0))
 }
 

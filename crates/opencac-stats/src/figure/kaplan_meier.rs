@@ -41,8 +41,8 @@ pub fn kaplan_meier(figure: &KaplanMeierFigure<'_>) -> Scene {
     for (k, (_, curve)) in figure.groups.iter().enumerate() {
         draw_curve(&mut scene, (x, y), curve, k, figure.incidence);
     }
-    let caption_at = if figure.incidence { y.end + 4.0 } else { y.start - 8.0 };
-    scene.label((x.start + 8.0, caption_at), figure.caption, 7.0, Anchor::Start);
+    // Above the frame: no corner inside it is free of curves for every study.
+    scene.label((x.start, y.end - 9.0), figure.caption, 7.0, Anchor::Start);
     let head = bottom + 34.0;
     scene.write(Label::new((x.start - 14.0, head), "At risk", TICK_SIZE, Anchor::End).bold());
     for (k, (name, curve)) in figure.groups.iter().enumerate() {
@@ -71,7 +71,7 @@ fn value_axis(figure: &KaplanMeierFigure<'_>, until: f64, bottom: f64) -> Axis {
     };
     let span = span.clamp(0.01, 1.0);
     let (low, high) = if figure.incidence { (0.0, span) } else { (1.0 - span, 1.0) };
-    Axis { scale: Scale::Linear, low, high, start: bottom, end: 12.0 }
+    Axis { scale: Scale::Linear, low, high, start: bottom, end: 18.0 }
 }
 
 fn draw_curve(scene: &mut Scene, (x, y): (Axis, Axis), curve: &KaplanMeier, k: usize, incidence: bool) {
