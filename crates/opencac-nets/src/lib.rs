@@ -11,6 +11,8 @@ mod network;
 pub mod ops;
 pub mod segmentation;
 pub mod stage;
+#[cfg(feature = "train")]
+pub mod trainer;
 pub mod unet;
 
 pub use network::Network;

@@ -9,7 +9,7 @@ mod card;
 mod check;
 mod error;
 mod library;
-mod tensors;
+pub(crate) mod tensors;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -9,8 +9,24 @@ use crate::unet::{UNetWeights, WeightTensor};
 
 /// The file's bytes: the same for the same weights.
 pub(super) fn encode(weights: &UNetWeights) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let bytes: Vec<(&String, &WeightTensor, Vec<u8>)> = weights
-        .tensors()
+    encode_tensors(weights.tensors())
+}
+
+impl UNetWeights {
+    /// The weights as the bytes of a safetensors file: the same for the same weights.
+    ///
+    /// # Errors
+    /// Where they are more than such a file holds.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+        encode(self)
+    }
+}
+
+/// The bytes of any named tensors.
+pub(crate) fn encode_tensors(
+    tensors: &BTreeMap<String, WeightTensor>,
+) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let bytes: Vec<(&String, &WeightTensor, Vec<u8>)> = tensors
         .iter()
         .map(|(name, tensor)| (name, tensor, tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect()))
         .collect();
@@ -22,7 +38,7 @@ pub(super) fn encode(weights: &UNetWeights) -> Result<Vec<u8>, safetensors::Safe
 }
 
 /// The tensors of a file; an error says what is wrong and with which tensor.
-pub(super) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, WeightTensor>, String> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<BTreeMap<String, WeightTensor>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| format!("not a sound safetensors file: {e}"))?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
