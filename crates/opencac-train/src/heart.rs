@@ -2,6 +2,10 @@
 
 use opencac_core::{Grid, LabelMap, Volume, morphology, resample};
 use opencac_formats::image;
+use opencac_nets::bundle::{
+    Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
+};
+use opencac_nets::unet::UNetSpec;
 use thiserror::Error;
 
 use crate::augment::{AIR_HU, Placement, Sample, SpatialRanges, chance, draw_crop, rng, vary_chest};
@@ -17,6 +21,42 @@ pub const CROP: [usize; 3] = [96, 80, 80];
 const WINDOW_HU: f32 = 400.0;
 /// Share of samples without any heart: cut off above or below it.
 const NO_HEART: f64 = 0.04;
+
+/// Probability above which a voxel is heart, chosen with the recipe that docs/model-log.md records.
+const THRESHOLD: f64 = 0.7;
+/// Voxels of the heart's mask below this are lung; fat, which is heart, lies at about -100 HU.
+const LUNG_HU: i16 = -300;
+
+/// How the heart network is used: whole scans at the spacing and window it was trained with.
+pub fn stage_card(network: UNetSpec) -> StageCard {
+    StageCard {
+        weights: WeightFile::default(),
+        network,
+        input: InputCard {
+            region: Region::Scan,
+            spacing_mm: [Some(SPACING_MM); 3],
+            outside_hu: AIR_HU as i16,
+            channels: vec![Channel::Intensity],
+            window: Window {
+                lowest_hu: f64::from(-WINDOW_HU),
+                highest_hu: f64::from(WINDOW_HU),
+                zero_hu: 0.0,
+                unit_hu: f64::from(WINDOW_HU / 2.0),
+            },
+            patch: [176; 3],
+            overlap: [32; 3],
+        },
+        output: OutputCard {
+            labels: vec![Label::Heart],
+            threshold: THRESHOLD,
+            then: vec![
+                PostStep::LargestComponent,
+                PostStep::RemoveBelow { hu: LUNG_HU },
+                PostStep::OpenInPlane { voxels: 2 },
+            ],
+        },
+    }
+}
 
 /// Why a case cannot be learned from.
 #[derive(Debug, Error)]
