@@ -86,7 +86,7 @@ mod tests {
 
         fn draw(&self, index: u64) -> Drawn {
             // The first of four takes long, so that others overtake it.
-            std::thread::sleep(std::time::Duration::from_millis(if index % 4 == 0 { 8 } else { 1 }));
+            std::thread::sleep(std::time::Duration::from_millis(if index.is_multiple_of(4) { 8 } else { 1 }));
             Drawn { input: vec![index as f32], target: vec![0], weight: vec![1.0] }
         }
     }
