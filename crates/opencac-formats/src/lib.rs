@@ -6,6 +6,7 @@ pub mod image;
 pub mod metaimage;
 pub mod nifti;
 pub mod nrrd;
+pub mod scan;
 pub mod select;
 pub mod source;
 pub mod study;

@@ -1,15 +1,17 @@
 //! Training samples of hearts: whole chests at 3 mm, cut and varied.
 
-use opencac_core::{Grid, LabelMap, Volume, morphology, resample};
-use opencac_formats::image;
+use opencac_core::{Grid, Mask, Volume, morphology, resample};
 use opencac_nets::bundle::{
     Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
 };
 use opencac_nets::unet::UNetSpec;
-use thiserror::Error;
 
-use crate::augment::{AIR_HU, Placement, Sample, SpatialRanges, chance, draw_crop, rng, vary_chest};
+use crate::augment::{
+    AIR_HU, Placement, Rng, Sample, SpatialRanges, below, chance, draw_crop, rng, vary_chest,
+};
 use crate::cases::Case;
+use crate::load::{LoadError, read_case};
+use crate::phantoms::coarse_chest;
 use crate::sample::{Drawn, SampleSource};
 
 /// Spacing of the heart network's grid.
@@ -26,6 +28,11 @@ const NO_HEART: f64 = 0.04;
 const THRESHOLD: f64 = 0.7;
 /// Voxels of the heart's mask below this are lung; fat, which is heart, lies at about -100 HU.
 const LUNG_HU: i16 = -300;
+
+/// The uppermost slice of a heart has at least this share of the largest one's area.
+const TOP_SHARE: f64 = 0.4;
+/// Share of samples that are synthetic, where synthetic cases are at hand.
+const SYNTHETIC: f64 = 0.25;
 
 /// How the heart network is used: whole scans at the spacing and window it was trained with.
 pub fn stage_card(network: UNetSpec) -> StageCard {
@@ -53,50 +60,10 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
                 PostStep::LargestComponent,
                 PostStep::RemoveBelow { hu: LUNG_HU },
                 PostStep::OpenInPlane { voxels: 2 },
+                PostStep::FlattenTop { share: TOP_SHARE },
             ],
         },
     }
-}
-
-/// Why a case cannot be learned from.
-#[derive(Debug, Error)]
-pub enum LoadError {
-    /// A file could not be read.
-    #[error("case {id}: the scan or its mask cannot be read")]
-    Image {
-        /// The case.
-        id: String,
-        /// Why not.
-        #[source]
-        source: image::ImageError,
-    },
-    /// Image and mask do not belong together.
-    #[error("case {id}: scan and mask do not fit")]
-    Grid {
-        /// The case.
-        id: String,
-        /// How they differ.
-        #[source]
-        source: opencac_core::VolumeError,
-    },
-    /// The scan has no grid at the network's spacing.
-    #[error("case {id}: the scan cannot be brought to {SPACING_MM} mm")]
-    Spacing {
-        /// The case.
-        id: String,
-        /// Why not.
-        #[source]
-        source: opencac_core::GridError,
-    },
-    /// The image cannot be brought to the network's grid.
-    #[error("case {id}: the scan cannot be resampled")]
-    Resample {
-        /// The case.
-        id: String,
-        /// Why not.
-        #[source]
-        source: resample::ResampleError,
-    },
 }
 
 /// A case on the network's grid.
@@ -117,26 +84,32 @@ pub struct HeartCase {
 impl HeartCase {
     /// Reads a case and brings it to the network's grid.
     pub fn load(case: &Case) -> Result<Self, LoadError> {
-        let id = || case.id.clone();
-        let image_error = |source| LoadError::Image { id: id(), source };
-        let read = image::read_image(&case.image).map_err(image_error)?;
-        let volume = padding_as_air(read.volume).map_err(|source| LoadError::Grid { id: id(), source })?;
-        let labels = match &case.mask {
-            Some(path) => image::read_labels(path).map_err(image_error)?.labels,
-            None => LabelMap::new(volume.grid().clone(), vec![0; volume.grid().voxel_count()])
-                .map_err(|source| LoadError::Grid { id: id(), source })?,
-        };
-        opencac_core::VolumeError::check_same_grid(volume.grid(), labels.grid())
-            .map_err(|source| LoadError::Grid { id: id(), source })?;
+        let (volume, labels) = read_case(case)?;
+        let volume =
+            padding_as_air(volume).map_err(|source| LoadError::Grid { id: case.id.clone(), source })?;
         // The few voxels of other bright tissue inside the expert hearts belong to the heart.
         let heart = morphology::holes_filled_per_slice(&labels.mask_where(|l| case.labels.contains(&l)));
         let (volume, heart) = at_network_spacing(&case.id, volume, heart)?;
-        let sample = Sample {
-            size: volume.grid().size(),
-            hu: volume.hu().iter().map(|&v| f32::from(v).max(AIR_HU)).collect(),
-            target: heart.voxels().iter().map(|&v| u8::from(v)).collect(),
-        };
-        Ok(Self { id: id(), patient: case.patient.clone(), expert: case.expert, volume, sample })
+        let sample = sample_of(&volume, &heart);
+        Ok(Self { id: case.id.clone(), patient: case.patient.clone(), expert: case.expert, volume, sample })
+    }
+
+    /// A synthetic chest. The same seed gives the same one.
+    pub fn synthetic(seed: u64) -> Result<Self, LoadError> {
+        let id = format!("phantom-{seed}");
+        let phantom = coarse_chest(seed)
+            .map_err(|source| LoadError::Synthetic { id: id.clone(), source: source.into() })?;
+        let (volume, heart) = at_network_spacing(&id, phantom.volume, phantom.heart)?;
+        let sample = sample_of(&volume, &heart);
+        Ok(Self { patient: id.clone(), id, expert: false, volume, sample })
+    }
+}
+
+fn sample_of(volume: &Volume, heart: &Mask) -> Sample {
+    Sample {
+        size: volume.grid().size(),
+        hu: volume.hu().iter().map(|&v| f32::from(v).max(AIR_HU)).collect(),
+        target: heart.voxels().iter().map(|&v| u8::from(v)).collect(),
     }
 }
 
@@ -152,11 +125,7 @@ fn padding_as_air(volume: Volume) -> Result<Volume, opencac_core::VolumeError> {
     Volume::new(grid, hu)
 }
 
-fn at_network_spacing(
-    id: &str,
-    volume: Volume,
-    heart: opencac_core::Mask,
-) -> Result<(Volume, opencac_core::Mask), LoadError> {
+fn at_network_spacing(id: &str, volume: Volume, heart: Mask) -> Result<(Volume, Mask), LoadError> {
     let unfit = |source| LoadError::Resample { id: id.to_owned(), source };
     let grid = volume.grid();
     if grid.spacing_mm().iter().all(|s| (s - SPACING_MM).abs() < 1e-3) {
@@ -175,14 +144,22 @@ fn at_network_spacing(
 /// Draws crops of hearts.
 #[derive(Debug)]
 pub struct HeartSource {
-    cases: Vec<Sample>,
+    real: Vec<Sample>,
+    synthetic: Vec<Sample>,
     seed: u64,
 }
 
 impl HeartSource {
-    /// A source over cases, each drawn as often as the others.
-    pub fn new(cases: &[HeartCase], seed: u64) -> Self {
-        Self { cases: cases.iter().map(|c| c.sample.clone()).collect(), seed }
+    /// A source over real and synthetic cases, each drawn as often as the others of its kind.
+    pub fn new(real: &[HeartCase], synthetic: &[HeartCase], seed: u64) -> Self {
+        let samples = |cases: &[HeartCase]| cases.iter().map(|c| c.sample.clone()).collect();
+        Self { real: samples(real), synthetic: samples(synthetic), seed }
+    }
+
+    fn pick(&self, rng: &mut Rng) -> &Sample {
+        let synthetic = self.real.is_empty() || (!self.synthetic.is_empty() && chance(rng, SYNTHETIC));
+        let cases = if synthetic { &self.synthetic } else { &self.real };
+        &cases[below(rng, cases.len())]
     }
 }
 
@@ -193,7 +170,7 @@ impl SampleSource for HeartSource {
 
     fn draw(&self, index: u64) -> Drawn {
         let mut rng = rng(self.seed, index);
-        let case = &self.cases[crate::augment::below(&mut rng, self.cases.len())];
+        let case = self.pick(&mut rng);
         let placement = Placement::draw(case, &SpatialRanges::HEART, &mut rng);
         let mut sample = draw_crop(case, CROP, &placement);
         vary_chest(&mut sample, &mut rng);

@@ -27,4 +27,6 @@ pub enum Command {
     Phantom(Box<crate::commands::phantom::PhantomArgs>),
     /// Lists, shows and imports networks
     Model(crate::commands::model::ModelArgs),
+    /// Trains networks from scans with masks, and from synthetic ones
+    Train(Box<crate::commands::train::TrainArgs>),
 }

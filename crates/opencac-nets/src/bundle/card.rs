@@ -169,9 +169,9 @@ impl Window {
 pub enum Channel {
     /// The windowed intensity.
     Intensity,
-    /// Distance from the heart in mm over `unit_mm`: 0 inside the heart, at most 1.
-    HeartDistance {
-        /// The distance that becomes 1.
+    /// Depth under the heart's surface in mm over `unit_mm`, negative outside the heart, between -1 and 1.
+    HeartDepth {
+        /// The depth that becomes 1.
         unit_mm: f64,
     },
     /// Coordinate to the left in the [heart's frame](opencac_core::HeartFrame).
@@ -267,6 +267,12 @@ pub enum PostStep {
     },
     /// Fills holes, slice by slice.
     FillHoles,
+    /// Takes off the slices at the head end whose area is below a share of the largest slice's: a heart mask ends in a
+    /// plane under the bifurcation, and what rises above it are great vessels.
+    FlattenTop {
+        /// The share, from 0 to 1.
+        share: f64,
+    },
     /// Takes out what is further from the heart than this.
     WithinHeart {
         /// The distance in mm.

@@ -115,7 +115,7 @@ fn check_input(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundle
         "intensity alone before the heart is known",
     )?;
     for channel in channels {
-        if let Channel::HeartDistance { unit_mm } = channel {
+        if let Channel::HeartDepth { unit_mm } = channel {
             let fit = *unit_mm > 0.0 && *unit_mm <= MAX_MARGIN_MM;
             at.unless(fit, "input.channels unit_mm", unit_mm, "above 0, at most 1000")?;
         }
@@ -172,6 +172,10 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                     "0 to 1000",
                 )?;
                 stage == Stage::Calcium
+            }
+            PostStep::FlattenTop { share } => {
+                at.unless((0.0..1.0).contains(share), "output.then share", share, "0 or more, under 1")?;
+                stage != Stage::Calcium
             }
             _ => stage != Stage::Calcium,
         };

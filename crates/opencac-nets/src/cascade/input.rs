@@ -7,9 +7,9 @@ use opencac_core::{Grid, HeartFrame, Mask, Volume};
 use super::CascadeError;
 use crate::bundle::{Channel, InputCard};
 
-/// Spacing at which distances from the heart are computed: they are smooth, and exact ones at full resolution would
-/// take longer than the network.
-const DISTANCE_SPACING_MM: f64 = 3.0;
+/// Spacing at which depths in the heart are computed: they are smooth, and exact ones at full resolution would take
+/// longer than the network.
+const DEPTH_SPACING_MM: f64 = 3.0;
 
 /// Makes the input slices of a network over a scan. Training and inference both use it, so that they cannot differ.
 #[derive(Debug)]
@@ -18,12 +18,12 @@ pub struct NetworkInput<'a> {
     scan: &'a Volume,
     intensity: Resampler,
     frame: Option<HeartFrame>,
-    distance: Option<Distance>,
+    depth: Option<Depth>,
 }
 
-/// Distances from the heart and the way from their grid to the network's.
+/// Depths in the heart and the way from their grid to the network's.
 #[derive(Debug)]
-struct Distance {
+struct Depth {
     mm: Vec<f64>,
     resampler: Resampler,
 }
@@ -40,13 +40,13 @@ impl<'a> NetworkInput<'a> {
         heart: Option<&Mask>,
     ) -> Result<Self, CascadeError> {
         let intensity = Resampler::new(scan.grid(), grid)?;
-        let (mut frame, mut distance) = (None, None);
+        let (mut frame, mut depth) = (None, None);
         for channel in &card.channels {
             match channel {
                 Channel::Intensity => {}
-                Channel::HeartDistance { .. } => {
-                    let heart = heart.ok_or(CascadeError::NoHeart { what: "the distance from the heart" })?;
-                    distance = Some(Distance::new(heart, grid)?);
+                Channel::HeartDepth { .. } => {
+                    let heart = heart.ok_or(CascadeError::NoHeart { what: "the depth in the heart" })?;
+                    depth = Some(Depth::new(heart, grid)?);
                 }
                 Channel::HeartLeft | Channel::HeartPosterior | Channel::HeartSuperior => {
                     let found = heart.and_then(HeartFrame::of);
@@ -54,7 +54,7 @@ impl<'a> NetworkInput<'a> {
                 }
             }
         }
-        Ok(Self { card, scan, intensity, frame, distance })
+        Ok(Self { card, scan, intensity, frame, depth })
     }
 
     /// The grid of the input.
@@ -83,12 +83,12 @@ impl<'a> NetworkInput<'a> {
                     *out = self.card.window.apply(hu);
                 }
             }
-            Channel::HeartDistance { unit_mm } => {
-                if let Some(distance) = &self.distance {
-                    distance.resampler.linear_slice(&distance.mm, z, unit_mm, &mut values);
+            Channel::HeartDepth { unit_mm } => {
+                if let Some(depth) = &self.depth {
+                    depth.resampler.linear_slice(&depth.mm, z, -unit_mm, &mut values);
                 }
                 for (out, mm) in out.iter_mut().zip(values) {
-                    *out = (mm / unit_mm).min(1.0) as f32;
+                    *out = (mm / unit_mm).clamp(-1.0, 1.0) as f32;
                 }
             }
             Channel::HeartLeft => self.coordinate(0, z, out),
@@ -107,16 +107,21 @@ impl<'a> NetworkInput<'a> {
     }
 }
 
-impl Distance {
+impl Depth {
     fn new(heart: &Mask, grid: &Grid) -> Result<Self, CascadeError> {
-        let spacing_mm = grid.spacing_mm().map(|s| s.max(DISTANCE_SPACING_MM));
+        let spacing_mm = grid.spacing_mm().map(|s| s.max(DEPTH_SPACING_MM));
         // One voxel more than the network's grid, so that its last slices lie between two of these.
         let size = [0, 1, 2]
             .map(|k| (grid.size()[k] as f64 * grid.spacing_mm()[k] / spacing_mm[k]).ceil() as usize + 1);
         let coarse = Grid::new(size, spacing_mm, grid.origin(), grid.axes())?;
-        let mut mm = distance_mm(&nearest_mask(heart, &coarse)?);
-        // Between an infinite and any other distance nothing could be interpolated.
-        mm.iter_mut().for_each(|d| *d = d.min(f64::from(f32::MAX)));
+        let inside = nearest_mask(heart, &coarse)?;
+        let outside = Mask::new(coarse.clone(), inside.voxels().iter().map(|v| !v).collect())?;
+        // Half a voxel each: the surface lies between the last voxel inside and the first outside. Between an infinite
+        // and any other distance nothing could be interpolated.
+        let half = 0.5 * spacing_mm.iter().sum::<f64>() / 3.0;
+        let surface = |mm: f64| (mm - half).clamp(0.0, f64::from(f32::MAX));
+        let pairs = distance_mm(&outside).into_iter().zip(distance_mm(&inside));
+        let mm = pairs.map(|(depth, height)| surface(depth) - surface(height)).collect();
         Ok(Self { mm, resampler: Resampler::new(&coarse, grid)? })
     }
 }

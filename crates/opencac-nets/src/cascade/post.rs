@@ -18,6 +18,7 @@ pub(super) fn clean(
             PostStep::OpenInPlane { voxels } => opened_in_plane(&mask, voxels)?,
             PostStep::Dilate { voxels } => morphology::dilated(&mask, voxels),
             PostStep::FillHoles => morphology::holes_filled_per_slice(&mask),
+            PostStep::FlattenTop { share } => with_flat_top(&mask, share)?,
             PostStep::WithinHeart { .. } => mask,
         };
     }
@@ -32,6 +33,17 @@ fn without_below(mask: &Mask, bound_hu: i16, input: &NetworkInput<'_>) -> Result
         input.slice_hu(z, &mut hu);
         slice.iter_mut().zip(&hu).for_each(|(inside, hu)| *inside &= *hu >= f64::from(bound_hu));
     }
+    Mask::new(mask.grid().clone(), voxels)
+}
+
+/// Without the uppermost slices of less than a share of the largest area.
+fn with_flat_top(mask: &Mask, share: f64) -> Result<Mask, VolumeError> {
+    let slices = mask.voxels().chunks_exact(mask.grid().slice_voxel_count());
+    let areas: Vec<usize> = slices.map(|slice| slice.iter().filter(|v| **v).count()).collect();
+    let least = share * areas.iter().copied().max().unwrap_or(0) as f64;
+    let kept = areas.iter().rposition(|area| *area > 0 && *area as f64 >= least).map_or(0, |top| top + 1);
+    let mut voxels = mask.voxels().to_vec();
+    voxels[kept * mask.grid().slice_voxel_count()..].fill(false);
     Mask::new(mask.grid().clone(), voxels)
 }
 
@@ -82,5 +94,19 @@ mod tests {
         let opened = opened_in_plane(&Mask::new(grid, voxels).unwrap(), 1).unwrap();
         let found: String = opened.voxels().iter().map(|&v| if v { '#' } else { '.' }).collect();
         assert_eq!(found, expected.concat(), "{found}");
+    }
+
+    #[test]
+    fn a_spire_is_taken_off_and_a_waist_stays() {
+        // Areas from the feet up: 6, 1, 6, 3, 2, 1.
+        let areas = [6, 1, 6, 3, 2, 1];
+        let voxels: Vec<bool> = areas.iter().flat_map(|area| (0..6).map(move |i| i < *area)).collect();
+        let grid = Grid::axial([3, 2, 6], [1.0; 3], PatientPoint([0.0; 3])).unwrap();
+        let mask = Mask::new(grid.clone(), voxels).unwrap();
+        for (share, count) in [(0.0, 19), (0.3, 18), (0.5, 16), (0.6, 13)] {
+            assert_eq!(with_flat_top(&mask, share).unwrap().count(), count, "{share}");
+        }
+        let empty = Mask::new(grid, vec![false; 36]).unwrap();
+        assert_eq!(with_flat_top(&empty, 0.5).unwrap().count(), 0);
     }
 }

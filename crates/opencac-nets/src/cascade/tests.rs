@@ -155,12 +155,15 @@ fn channels_tell_where_the_heart_is() {
     assert!(value(Channel::HeartLeft, width - 1, y, z) > 0.9);
     assert!(value(Channel::HeartPosterior, x, 0, z) < -0.9);
     assert!(value(Channel::HeartSuperior, x, y, 0) < -0.8);
-    let distance = Channel::HeartDistance { unit_mm: 20.0 };
-    assert_eq!(value(distance, x, y, z), 0.0);
-    // The margin of 10 mm around a ball of 25 mm: half of the unit beside it, more in the corner.
-    let beside = value(distance, width - 1, y, z);
-    assert!((beside - 0.5).abs() < 0.15, "{beside}");
-    assert!(value(distance, width - 1, height - 1, z) > 0.5);
+    let depth = Channel::HeartDepth { unit_mm: 20.0 };
+    // A ball of 25 mm: its centre is deeper than the unit.
+    assert_eq!(value(depth, x, y, z), 1.0);
+    // The margin of 10 mm around it: half of the unit beside it, more in the corner.
+    let beside = value(depth, width - 1, y, z);
+    assert!((beside + 0.5).abs() < 0.15, "{beside}");
+    assert!(value(depth, width - 1, height - 1, z) < -0.5);
+    let under = value(depth, width - 1 - (12.0 / grid.spacing_mm()[0]) as usize, y, z);
+    assert!(under > 0.0 && under < 0.2, "{under}");
     let lost = NetworkInput::new(&card.input, &scan, &grid, None).unwrap_err();
     assert!(matches!(lost, CascadeError::NoHeart { .. }));
 }

@@ -1,5 +1,6 @@
 //! Dice and cross-entropy of a network's head, and their gradient by formula.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Batch, TrainError};
@@ -39,16 +40,21 @@ pub(super) fn dice_and_cross_entropy(
     let total_weight = batch.weight.iter().map(|w| f64::from(*w)).sum::<f64>().max(f64::MIN_POSITIVE);
     let mut report = LossReport { dice: 0.0, cross_entropy: 0.0, gradient_length: 0.0 };
     let mut slope = vec![0.0; logits.len()];
-    for sample in 0..samples {
-        let of_sample = sample * voxels..(sample + 1) * voxels;
-        let planes = sample * channels * voxels..(sample + 1) * channels * voxels;
-        let one = Planes {
-            logits: &logits[planes.clone()],
-            channels,
-            target: &batch.target[of_sample.clone()],
-            weight: &batch.weight[of_sample],
-        };
-        let (dice, cross_entropy) = one.add(smooth, samples as f64, total_weight, &mut slope[planes]);
+    let losses: Vec<(f64, f64)> = slope
+        .par_chunks_mut((channels * voxels).max(1))
+        .enumerate()
+        .map(|(sample, slope)| {
+            let of_sample = sample * voxels..(sample + 1) * voxels;
+            let one = Planes {
+                logits: &logits[sample * channels * voxels..(sample + 1) * channels * voxels],
+                channels,
+                target: &batch.target[of_sample.clone()],
+                weight: &batch.weight[of_sample],
+            };
+            one.add(smooth, samples as f64, total_weight, slope)
+        })
+        .collect();
+    for (dice, cross_entropy) in losses {
         report.dice += dice;
         report.cross_entropy += cross_entropy;
     }
@@ -87,7 +93,8 @@ impl Planes<'_> {
             dice_loss += share * (1.0 - above / below);
             by_probability[channel] = [share * above / (below * below), -2.0 * share / below];
         }
-        for voxel in 0..voxels {
+        // What does not count has neither loss nor gradient, and in most batches that is most of it.
+        for voxel in (0..voxels).filter(|voxel| self.weight[*voxel] > 0.0) {
             let weight = f64::from(self.weight[voxel]);
             let target = usize::from(self.target[voxel]);
             let at = |channel: usize| f64::from(probabilities[channel * voxels + voxel]);
@@ -107,12 +114,12 @@ impl Planes<'_> {
         (dice_loss, cross_entropy / total_weight)
     }
 
-    /// The probabilities, and the weighted sum of the cross-entropy.
+    /// The probabilities of the voxels that count, and the weighted sum of the cross-entropy.
     fn probabilities(&self) -> (Vec<f32>, f64) {
         let voxels = self.target.len();
         let mut probabilities = vec![0.0; self.logits.len()];
         let mut cross_entropy = 0.0;
-        for voxel in 0..voxels {
+        for voxel in (0..voxels).filter(|voxel| self.weight[*voxel] > 0.0) {
             let (target, weight) = (usize::from(self.target[voxel]), f64::from(self.weight[voxel]));
             let logit = |channel: usize| f64::from(self.logits[channel * voxels + voxel]);
             if self.channels == 1 {

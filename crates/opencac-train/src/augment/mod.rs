@@ -7,6 +7,7 @@ mod random;
 mod spatial;
 mod tissue;
 
+pub use filter::{add_noise, blur_axes};
 pub use random::{Rng, below, between, chance, normal, rng};
 pub use spatial::{Placement, SpatialRanges, draw_crop};
 
@@ -74,7 +75,8 @@ pub fn vary_chest(sample: &mut Sample, rng: &mut Rng) {
         filter::sharpen(sample, between(rng, 0.3, 1.2));
     }
     if chance(rng, 0.6) {
-        filter::add_noise(sample, between(rng, 4.0, 70.0), chance(rng, 0.4), rng);
+        let (sd_hu, grain) = (between(rng, 4.0, 70.0), if chance(rng, 0.4) { 0.8 } else { 0.0 });
+        add_noise(&mut sample.hu, sample.size, sd_hu, [grain; 3], rng);
     }
     if chance(rng, 0.3) {
         let (gain, offset) = (normal(rng, 1.0, 0.05), normal(rng, 0.0, 10.0));

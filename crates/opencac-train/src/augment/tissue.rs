@@ -1,7 +1,7 @@
 //! What differs between patients and injections: contrast, lung disease, effusion, fat.
 
 use super::Sample;
-use super::filter::gaussian;
+use super::filter::blur_axes;
 use super::random::{Rng, below, between, chance};
 
 /// Soft tissue and blood without contrast, in HU.
@@ -90,7 +90,7 @@ pub fn pleural_effusion(sample: &mut Sample, rng: &mut Rng) {
 fn smooth_field(size: [usize; 3], rng: &mut Rng) -> Vec<f32> {
     let coarse_size = size.map(|n| n / 8 + 2);
     let noise: Vec<f32> = (0..coarse_size.iter().product()).map(|_| super::normal(rng, 0.0, 1.0)).collect();
-    let coarse = gaussian(&noise, coarse_size, 0.7);
+    let coarse = blur_axes(&noise, coarse_size, [0.7; 3]);
     let count = coarse.len().max(1) as f32;
     let mean = coarse.iter().sum::<f32>() / count;
     let deviation = (coarse.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count).sqrt().max(1e-6);

@@ -1,9 +1,15 @@
 //! Training samples of calcium: real and synthetic hearts, with deposits placed into them.
 
+mod case;
 mod deposit;
 mod place;
 mod region;
+mod source;
+mod stage;
 
+pub use case::{CalciumCase, View};
 pub use deposit::{Deposit, Strand, paint};
 pub use place::{draw_coronary, draw_hard_negatives};
 pub use region::{IGNORED, Region};
+pub use source::{CalciumSource, PATCH};
+pub use stage::{input_card, network, stage_card};

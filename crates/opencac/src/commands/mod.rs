@@ -8,6 +8,7 @@ pub mod phantom;
 pub mod score;
 mod statistics;
 pub mod survival;
+pub mod train;
 
 use std::process::ExitCode;
 
@@ -23,5 +24,6 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Agreement(args) => agreement::run(*args),
         Command::Survival(args) => survival::run(*args),
         Command::Phantom(args) => phantom::run(&args),
+        Command::Train(args) => train::run(&args),
     }
 }

@@ -1,0 +1,177 @@
+//! A heart with its calcium on the network's grid, in the slice thicknesses that it can be seen in.
+
+use opencac_core::resample::nearest_labels;
+use opencac_core::{HeartFrame, Mask, Volume};
+use opencac_nets::bundle::{Channel, InputCard};
+use opencac_nets::cascade::{NetworkInput, network_grid};
+
+use super::region::{IGNORED, Region};
+use super::stage::DEPTH_UNIT_MM;
+use crate::cases::Case;
+use crate::load::{LoadError, read_case, read_heart};
+
+/// Depths are kept in steps of this.
+const DEPTH_STEP_MM: f32 = 0.25;
+/// Thickest slices that a scan is averaged to, with a hair for rounding.
+const MOST_INCREMENT_MM: f32 = 5.05;
+/// Least mean intensity of a labelled voxel in averaged slices.
+const AVERAGED_CALCIUM_HU: i32 = 110;
+
+/// A case to learn from.
+#[derive(Debug, Clone)]
+pub struct CalciumCase {
+    /// Its name.
+    pub id: String,
+    /// Whose scan it is.
+    pub patient: String,
+    /// Whether it is a phantom.
+    pub synthetic: bool,
+    /// The scan as it is, then in thicker and thicker slices.
+    pub views: Vec<View>,
+}
+
+/// A heart and its surroundings, kept small.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Voxels along x, y, z.
+    pub size: [usize; 3],
+    /// Their spacing.
+    pub spacing_mm: [f32; 3],
+    hu: Vec<i16>,
+    labels: Vec<u8>,
+    depth: Vec<i8>,
+    /// Coordinate in the heart's frame of the first voxel, and its change from voxel to voxel, by axis.
+    pub frame: [[f32; 2]; 3],
+}
+
+impl CalciumCase {
+    /// Reads a case: scan, labels and heart.
+    pub fn load(case: &Case, input: &InputCard) -> Result<Self, LoadError> {
+        let (volume, labels) = read_case(case)?;
+        let heart = read_heart(case, &volume)?;
+        let id = || case.id.clone();
+        let unfit = |source| LoadError::Input { id: id(), source };
+        let grid = network_grid(input, volume.grid(), Some(&heart)).map_err(unfit)?;
+        let labels =
+            nearest_labels(&labels, &grid).map_err(|source| LoadError::Resample { id: id(), source })?;
+        let own = View::new(&volume, &heart, labels.labels(), input, &grid).map_err(unfit)?;
+        let thicker = (2..=4)
+            .filter(|factor| own.spacing_mm[2] * *factor as f32 <= MOST_INCREMENT_MM)
+            .map(|factor| own.thickened(factor))
+            .collect::<Vec<_>>();
+        let views = std::iter::once(own).chain(thicker).collect();
+        Ok(Self { id: id(), patient: case.patient.clone(), synthetic: false, views })
+    }
+}
+
+impl View {
+    fn new(
+        volume: &Volume,
+        heart: &Mask,
+        labels: &[u8],
+        card: &InputCard,
+        grid: &opencac_core::Grid,
+    ) -> Result<Self, opencac_nets::cascade::CascadeError> {
+        let input = NetworkInput::new(card, volume, grid, Some(heart))?;
+        let area = grid.slice_voxel_count();
+        let (mut hu, mut depth) = (Vec::new(), Vec::new());
+        let (mut values, mut depths) = (vec![0.0; area], vec![0.0; area]);
+        for z in 0..grid.size()[2] {
+            input.slice_hu(z, &mut values);
+            hu.extend(values.iter().map(|v| v.round() as i16));
+            input.slice(Channel::HeartDepth { unit_mm: DEPTH_UNIT_MM }, z, &mut depths);
+            depth.extend(depths.iter().map(|d| (d * DEPTH_UNIT_MM as f32 / DEPTH_STEP_MM).round() as i8));
+        }
+        let labels = labels.iter().map(|label| class_of(*label)).collect();
+        // Without a frame the input could not have been made.
+        let frame = HeartFrame::of(heart).map_or([[0.0; 2]; 3], |frame| {
+            let at = |index: [f64; 3]| frame.coordinates(grid.patient_from_continuous(index));
+            let (first, next) = (at([0.0; 3]), at([1.0; 3]));
+            std::array::from_fn(|k| [first[k] as f32, (next[k] - first[k]) as f32])
+        });
+        let spacing_mm = grid.spacing_mm().map(|s| s as f32);
+        Ok(Self { size: grid.size(), spacing_mm, hu, labels, depth, frame })
+    }
+
+    /// Groups of slices averaged: what a scan with thicker slices would have shown.
+    fn thickened(&self, factor: usize) -> Self {
+        let area = self.size[0] * self.size[1];
+        let slices = self.size[2] / factor;
+        let (mut hu, mut labels, mut depth) = (Vec::new(), Vec::new(), Vec::new());
+        for z in 0..slices {
+            for at in 0..area {
+                let offsets = (0..factor).map(|k| (z * factor + k) * area + at);
+                let sum: i32 = offsets.clone().map(|i| i32::from(self.hu[i])).sum();
+                let mean = sum / factor as i32;
+                hu.push(mean as i16);
+                let depths: i32 = offsets.clone().map(|i| i32::from(self.depth[i])).sum();
+                depth.push((depths / factor as i32) as i8);
+                let label = offsets.map(|i| self.labels[i]).find(|label| *label != 0).unwrap_or(0);
+                labels.push(if mean >= AVERAGED_CALCIUM_HU || label == IGNORED { label } else { 0 });
+            }
+        }
+        let [left, posterior, [first, step]] = self.frame;
+        let middle = first + step * (factor - 1) as f32 / 2.0;
+        let [x, y, z] = self.spacing_mm;
+        Self {
+            size: [self.size[0], self.size[1], slices],
+            spacing_mm: [x, y, z * factor as f32],
+            hu,
+            labels,
+            depth,
+            frame: [left, posterior, [middle, step * factor as f32]],
+        }
+    }
+
+    /// The view as numbers to paint into.
+    pub fn region(&self) -> Region {
+        Region {
+            size: self.size,
+            spacing_mm: self.spacing_mm,
+            hu: self.hu.iter().map(|v| f32::from(*v)).collect(),
+            labels: self.labels.clone(),
+            depth_mm: self.depth.iter().map(|d| f32::from(*d) * DEPTH_STEP_MM).collect(),
+        }
+    }
+}
+
+/// The network's class of a label: 1-7 are its own; pericardium, nodes and metal are one; bone, noise and motion are no
+/// calcium of the heart; what the reader was not sure of does not teach.
+fn class_of(label: u8) -> u8 {
+    match label {
+        1..=7 => label,
+        8 | 10 | 11 => super::stage::OTHER,
+        14.. => IGNORED,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thick_slices_average_and_keep_bright_labels() {
+        let view = View {
+            size: [2, 1, 5],
+            spacing_mm: [0.7, 0.7, 1.0],
+            hu: vec![40, 400, 40, 40, 0, 100, 200, 40, 9, 9],
+            labels: vec![0, 2, 0, 0, 0, 0, 3, 0, 0, 0],
+            depth: vec![8; 10],
+            frame: [[0.0, 0.1], [0.0, 0.1], [-1.0, 0.2]],
+        };
+        let thick = view.thickened(2);
+        assert_eq!(thick.size, [2, 1, 2]);
+        assert_eq!(thick.hu, [40, 220, 100, 70]);
+        assert_eq!(thick.labels, [0, 2, 0, 0]);
+        let frame = thick.frame[2];
+        assert!((frame[0] + 0.9).abs() < 1e-6 && (frame[1] - 0.4).abs() < 1e-6, "{frame:?}");
+        assert_eq!(thick.region().depth_mm, [2.0; 4]);
+    }
+
+    #[test]
+    fn labels_become_classes() {
+        let classes: Vec<u8> = (0..16).map(class_of).collect();
+        assert_eq!(classes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 8, 8, 0, 0, IGNORED, IGNORED]);
+    }
+}

@@ -1,0 +1,224 @@
+//! Draws training samples of calcium: a heart, deposits placed into it, a patch of it, a scanner's imperfections.
+
+use super::case::{CalciumCase, View};
+use super::deposit::paint;
+use super::place::{draw_coronary, draw_hard_negatives};
+use super::region::{IGNORED, Region};
+use super::stage::{DEPTH_UNIT_MM, windowed};
+use crate::augment::{Rng, add_noise, below, between, blur_axes, chance, normal, rng};
+use crate::sample::{Drawn, SampleSource};
+
+/// Voxels of a patch along x, y, z.
+pub const PATCH: [usize; 3] = [96, 96, 32];
+
+/// Share of samples from phantoms, where there are phantoms and real scans.
+const SYNTHETIC: f64 = 0.5;
+/// From here on a voxel may become part of the score, a little noise apart.
+const CANDIDATE_HU: f32 = 115.0;
+/// Candidates further outside the heart than this are bone and vessels that no score reaches.
+const OUTSIDE_MM: f32 = -5.0;
+/// How much they count, and how often and how much a voxel that is no candidate does.
+const OUTSIDE_WEIGHT: f32 = 0.1;
+const PLAIN_SHARE: f64 = 0.04;
+const PLAIN_WEIGHT: f32 = 0.25;
+
+/// Draws patches of hearts.
+#[derive(Debug)]
+pub struct CalciumSource {
+    real: Vec<CalciumCase>,
+    synthetic: Vec<CalciumCase>,
+    seed: u64,
+}
+
+impl CalciumSource {
+    /// A source over cases, each drawn as often as the others of its kind.
+    pub fn new(cases: Vec<CalciumCase>, seed: u64) -> Self {
+        let (synthetic, real) = cases.into_iter().partition(|case| case.synthetic);
+        Self { real, synthetic, seed }
+    }
+
+    fn pick(&self, rng: &mut Rng) -> (&CalciumCase, &View) {
+        let synthetic = self.real.is_empty() || (!self.synthetic.is_empty() && chance(rng, SYNTHETIC));
+        let cases = if synthetic { &self.synthetic } else { &self.real };
+        let case = &cases[below(rng, cases.len())];
+        (case, &case.views[below(rng, case.views.len())])
+    }
+}
+
+impl SampleSource for CalciumSource {
+    fn size(&self) -> [usize; 3] {
+        PATCH
+    }
+
+    fn draw(&self, index: u64) -> Drawn {
+        let mut rng = rng(self.seed, index);
+        let rng = &mut rng;
+        let (case, view) = self.pick(rng);
+        let mut region = view.region();
+        place_deposits(&mut region, case.synthetic, rng);
+        let start = patch_start(&region, rng);
+        let mut patch = Patch::cut(&region, start);
+        patch.vary(rng);
+        patch.drawn(&Frame::jittered(view, start, rng), rng)
+    }
+}
+
+/// Phantoms have their calcium; most real hearts have none and get some.
+fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
+    let (coronary, others) = if synthetic { (0.25, 0.2) } else { (0.75, 0.6) };
+    if chance(rng, others) {
+        for deposit in draw_hard_negatives(region, rng) {
+            paint(region, &deposit);
+        }
+    }
+    if chance(rng, coronary) {
+        for _ in 0..=below(rng, 7) {
+            if let Some(deposit) = draw_coronary(region, rng) {
+                paint(region, &deposit);
+            }
+        }
+    }
+}
+
+/// Where the patch begins: about a coronary deposit, another one, something else that is bright, or anywhere in the heart.
+fn patch_start(region: &Region, rng: &mut Rng) -> [isize; 3] {
+    let wanted = between(rng, 0.0, 1.0);
+    let is_wanted = |i: usize| {
+        let (label, depth) = (region.labels[i], region.depth_mm[i]);
+        match wanted {
+            w if w < 0.45 => (1..=4).contains(&label),
+            w if w < 0.60 => (5..=8).contains(&label),
+            w if w < 0.80 => label == 0 && region.hu[i] >= CANDIDATE_HU && depth > -2.0,
+            _ => depth > 0.0,
+        }
+    };
+    let found: Vec<usize> = (0..region.hu.len()).filter(|&i| is_wanted(i)).collect();
+    let inside = || (0..region.hu.len()).filter(|&i| region.depth_mm[i] > 0.0).collect::<Vec<_>>();
+    let found = if found.is_empty() { inside() } else { found };
+    let at = found.get(below(rng, found.len())).copied().unwrap_or(region.hu.len() / 2);
+    let [nx, ny, _] = region.size;
+    let centre = [at % nx, at / nx % ny, at / (nx * ny)];
+    std::array::from_fn(|k| {
+        let half = PATCH[k] as isize / 2;
+        let jitter = below(rng, PATCH[k] * 3 / 4) as isize - PATCH[k] as isize * 3 / 8;
+        // The patch keeps inside where the region is large enough, and covers it where it is not.
+        let last = region.size[k] as isize - PATCH[k] as isize;
+        (centre[k] as isize - half + jitter).clamp(last.min(0), last.max(0))
+    })
+}
+
+/// A part of a region; what lies beyond the region repeats its border, as when the network is run.
+struct Patch {
+    hu: Vec<f32>,
+    labels: Vec<u8>,
+    depth_mm: Vec<f32>,
+}
+
+impl Patch {
+    fn cut(region: &Region, start: [isize; 3]) -> Self {
+        let count = PATCH.iter().product();
+        let mut patch = Self {
+            hu: Vec::with_capacity(count),
+            labels: Vec::with_capacity(count),
+            depth_mm: Vec::with_capacity(count),
+        };
+        let within = |k: usize, i: usize| (start[k] + i as isize).clamp(0, region.size[k] as isize - 1);
+        let beyond = |k: usize, i: usize| start[k] + i as isize != within(k, i);
+        for z in 0..PATCH[2] {
+            for y in 0..PATCH[1] {
+                let outside = beyond(2, z) || beyond(1, y);
+                for x in 0..PATCH[0] {
+                    let index = [within(0, x), within(1, y), within(2, z)].map(|i| i as usize);
+                    let i = region.offset(index);
+                    patch.hu.push(region.hu[i]);
+                    patch.depth_mm.push(region.depth_mm[i]);
+                    let unseen = outside || beyond(0, x);
+                    patch.labels.push(if unseen { IGNORED } else { region.labels[i] });
+                }
+            }
+        }
+        patch
+    }
+
+    /// Scanner and reconstruction: calibration, sharpness, noise.
+    fn vary(&mut self, rng: &mut Rng) {
+        if chance(rng, 0.5) {
+            let (gain, offset) = (normal(rng, 1.0, 0.04), normal(rng, 0.0, 8.0));
+            self.hu.iter_mut().for_each(|v| *v = (*v + 1024.0) * gain - 1024.0 + offset);
+        }
+        if chance(rng, 0.2) {
+            let (in_plane, through) = (between(rng, 0.3, 0.9), between(rng, 0.0, 0.5));
+            self.hu = blur_axes(&self.hu, PATCH, [in_plane, in_plane, through]);
+        } else if chance(rng, 0.3) {
+            let amount = between(rng, 0.3, 1.5);
+            let smooth = blur_axes(&self.hu, PATCH, [1.0, 1.0, 0.0]);
+            self.hu.iter_mut().zip(smooth).for_each(|(v, low)| *v += amount * (*v - low));
+        }
+        if chance(rng, 0.6) {
+            // Even in the logarithm. Slices are reconstructed one by one: noise has its grain in the plane.
+            let sd_hu = between(rng, 4.0_f32.ln(), 38.0_f32.ln()).exp();
+            let grain = if chance(rng, 0.6) { between(rng, 0.5, 1.2) } else { 0.0 };
+            add_noise(&mut self.hu, PATCH, sd_hu, [grain, grain, 0.0], rng);
+        }
+    }
+
+    fn drawn(self, frame: &Frame, rng: &mut Rng) -> Drawn {
+        let count = self.hu.len();
+        let mut input: Vec<f32> = Vec::with_capacity(5 * count);
+        input.extend(self.hu.iter().map(|v| windowed(*v)));
+        let unit = DEPTH_UNIT_MM as f32;
+        input.extend(self.depth_mm.iter().map(|d| ((d + frame.depth_error_mm) / unit).clamp(-1.0, 1.0)));
+        let [nx, ny, _] = PATCH;
+        for (axis, [first, step]) in frame.axes.into_iter().enumerate() {
+            input.extend((0..count).map(|i| {
+                let at = [i % nx, i / nx % ny, i / (nx * ny)][axis];
+                first + step * at as f32
+            }));
+        }
+        let weight = (0..count).map(|i| self.weight(i, rng)).collect();
+        let target = self.labels.iter().map(|l| if *l == IGNORED { 0 } else { *l }).collect();
+        Drawn { input, target, weight }
+    }
+
+    fn weight(&self, i: usize, rng: &mut Rng) -> f32 {
+        let label = self.labels[i];
+        if label == IGNORED {
+            return 0.0;
+        }
+        let candidate = label != 0 || self.hu[i] >= CANDIDATE_HU;
+        if !candidate {
+            // The rim of a deposit belongs to it as much as to what surrounds it.
+            let plain = chance(rng, PLAIN_SHARE) && !self.beside_deposit(i);
+            return if plain { PLAIN_WEIGHT } else { 0.0 };
+        }
+        if self.depth_mm[i] < OUTSIDE_MM { OUTSIDE_WEIGHT } else { 1.0 }
+    }
+
+    fn beside_deposit(&self, i: usize) -> bool {
+        let [nx, ny, _] = PATCH;
+        let (x, y) = (i % nx, i / nx % ny);
+        let is = |at: usize| (1..IGNORED).contains(&self.labels[at]);
+        (x > 0 && is(i - 1))
+            || (x + 1 < nx && is(i + 1))
+            || (y > 0 && is(i - nx))
+            || (y + 1 < ny && is(i + nx))
+    }
+}
+
+/// The heart's coordinates over a patch, with the errors that a network's heart mask has.
+struct Frame {
+    axes: [[f32; 2]; 3],
+    depth_error_mm: f32,
+}
+
+impl Frame {
+    fn jittered(view: &View, start: [isize; 3], rng: &mut Rng) -> Self {
+        let axes = std::array::from_fn(|k| {
+            let [first, step] = view.frame[k];
+            let scale = normal(rng, 1.0, 0.05).clamp(0.85, 1.15);
+            let shift = normal(rng, 0.0, 0.05);
+            [(first + step * start[k] as f32) * scale + shift, step * scale]
+        });
+        Self { axes, depth_error_mm: normal(rng, 0.0, 1.5) }
+    }
+}

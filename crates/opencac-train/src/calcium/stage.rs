@@ -1,0 +1,90 @@
+//! How the calcium network is used.
+
+use opencac_nets::bundle::{
+    Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
+};
+use opencac_nets::unet::{
+    Activation, Norm, NormOrder, OutputActivation, SpecError, Stem, UNetLayout, UNetSpec,
+};
+
+/// In-plane spacing of the network's grid; along z it is the scan's own.
+pub const SPACING_MM: f64 = 0.7;
+/// The depth under the heart's surface at which the network's channel ends. Calcium lies 2 to 25 mm deep.
+pub const DEPTH_UNIT_MM: f64 = 20.0;
+/// The class of bright things that are neither coronary calcium nor a site with a name.
+pub const OTHER: u8 = 8;
+
+/// Added around the heart's box.
+const MARGIN_MM: f64 = 8.0;
+/// Calcium is looked for this far outside the heart mask: masks are a voxel of 3 mm off here and there.
+const WITHIN_MM: f64 = 4.0;
+const WINDOW: Window = Window { lowest_hu: -250.0, highest_hu: 1150.0, zero_hu: 130.0, unit_hu: 200.0 };
+
+/// The classes in order.
+const LABELS: [Label; 9] = [
+    Label::Background,
+    Label::Lm,
+    Label::Lad,
+    Label::Lcx,
+    Label::Rca,
+    Label::AorticValve,
+    Label::AorticWall,
+    Label::MitralAnnulus,
+    Label::Other,
+];
+
+/// The network: intensity, depth and the heart's coordinates in, a probability a class out.
+///
+/// # Errors
+/// None that this layout has.
+pub fn network() -> Result<UNetSpec, SpecError> {
+    UNetSpec::new(UNetLayout {
+        in_channels: 5,
+        out_channels: LABELS.len(),
+        stem: Stem::SpaceToDepth,
+        encoder: vec![[16, 16], [32, 32], [48, 48], [64, 64]],
+        decoder: vec![[48, 48], [32, 32], [16, 16]],
+        norm: Norm::Batch { order: NormOrder::BeforeActivation, decoder: true, epsilon: 1e-5 },
+        activation: Activation::LeakyRelu { slope: 0.01 },
+        concat_dropout: 0.0,
+        output: OutputActivation::Softmax,
+    })
+}
+
+/// The input of the network.
+pub fn input_card() -> InputCard {
+    InputCard {
+        region: Region::Heart { margin_mm: MARGIN_MM },
+        spacing_mm: [Some(SPACING_MM), Some(SPACING_MM), None],
+        outside_hu: -1024,
+        window: WINDOW,
+        channels: vec![
+            Channel::Intensity,
+            Channel::HeartDepth { unit_mm: DEPTH_UNIT_MM },
+            Channel::HeartLeft,
+            Channel::HeartPosterior,
+            Channel::HeartSuperior,
+        ],
+        patch: [224, 224, 48],
+        overlap: [32, 32, 16],
+    }
+}
+
+/// The whole stage.
+pub fn stage_card(network: UNetSpec) -> StageCard {
+    StageCard {
+        weights: WeightFile::default(),
+        network,
+        input: input_card(),
+        output: OutputCard {
+            labels: LABELS.to_vec(),
+            threshold: 0.5,
+            then: vec![PostStep::WithinHeart { margin_mm: WITHIN_MM }],
+        },
+    }
+}
+
+/// The window of the intensity channel.
+pub(super) fn windowed(hu: f32) -> f32 {
+    WINDOW.apply(f64::from(hu))
+}

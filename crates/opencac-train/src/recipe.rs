@@ -1,0 +1,51 @@
+//! The settings with which networks are trained.
+
+use opencac_nets::trainer::{AdamW, TrainerSettings};
+use opencac_nets::unet::UNetSpec;
+
+use crate::run::RunSettings;
+use crate::schedule::Schedule;
+
+/// Steps after which the heart network no longer got better.
+pub const HEART_STEPS: u64 = 600;
+
+/// Settings of the heart network that is part of the program; docs/model-log.md tells how they were found.
+pub fn heart(cases: Vec<String>, seed: u64, steps: u64) -> RunSettings {
+    RunSettings {
+        network: UNetSpec::compact(1),
+        cases,
+        seed,
+        steps,
+        batch: 2,
+        schedule: Schedule::OneCycle { peak: 8e-3 },
+        trainer: TrainerSettings {
+            optimizer: AdamW::USUAL,
+            gradient_clip: 5.0,
+            ema_decay: 0.98,
+            dice_smooth: 50.0,
+        },
+        statistics_batches: 20,
+    }
+}
+
+/// Steps of the calcium network.
+pub const CALCIUM_STEPS: u64 = 1200;
+
+/// Settings of the calcium network that is part of the program.
+pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64, steps: u64) -> RunSettings {
+    RunSettings {
+        network,
+        cases,
+        seed,
+        steps,
+        batch: 2,
+        schedule: Schedule::OneCycle { peak: 5e-3 },
+        trainer: TrainerSettings {
+            optimizer: AdamW::USUAL,
+            gradient_clip: 5.0,
+            ema_decay: 0.98,
+            dice_smooth: 20.0,
+        },
+        statistics_batches: 20,
+    }
+}
