@@ -3,6 +3,8 @@
 //! Both are separable: one pass along each axis turns the distance within lines into the distance in planes and
 //! then in space.
 
+use rayon::prelude::*;
+
 use crate::mask::Mask;
 
 /// The distance of every voxel centre to the nearest voxel centre of the mask in mm, x fastest: 0 in the mask,
@@ -18,16 +20,29 @@ pub fn distance_mm(mask: &Mask) -> Vec<f64> {
 /// and Huttenlocher 2012, Theory of Computing 8:415).
 pub(crate) fn squared_mm2(voxels: &[bool], size: [usize; 3], spacing_mm: [f64; 3]) -> Vec<f64> {
     let mut squares: Vec<f64> = voxels.iter().map(|&set| if set { 0.0 } else { f64::INFINITY }).collect();
-    let mut envelope = Envelope::default();
-    let mut stride = 1;
-    for (length, spacing_mm) in size.into_iter().zip(spacing_mm) {
-        for block in squares.chunks_exact_mut(stride * length) {
-            for start in 0..stride {
-                envelope.pass(block, start, stride, spacing_mm);
-            }
-        }
-        stride *= length;
+    let [nx, ny, nz] = size;
+    let [x_mm, y_mm, z_mm] = spacing_mm;
+    if squares.is_empty() {
+        return squares;
     }
+    squares.par_chunks_exact_mut(nx * ny).for_each_init(Envelope::default, |envelope, slice| {
+        slice.chunks_exact_mut(nx).for_each(|row| envelope.pass(row, 0, 1, x_mm));
+        (0..nx).for_each(|x| envelope.pass(slice, x, nx, y_mm));
+    });
+    // Along z a thread takes the columns of one y together, in memory of its own.
+    let sheets: Vec<Vec<f64>> = (0..ny)
+        .into_par_iter()
+        .map_init(Envelope::default, |envelope, y| {
+            let rows = (0..nz).map(|z| &squares[(z * ny + y) * nx..][..nx]);
+            let mut sheet: Vec<f64> = rows.flatten().copied().collect();
+            (0..nx).for_each(|x| envelope.pass(&mut sheet, x, nx, z_mm));
+            sheet
+        })
+        .collect();
+    squares.par_chunks_exact_mut(nx).enumerate().for_each(|(row, out)| {
+        let (y, z) = (row % ny, row / ny);
+        out.copy_from_slice(&sheets[y][z * nx..][..nx]);
+    });
     squares
 }
 

@@ -18,13 +18,34 @@ impl HeartFrame {
     pub fn of(mask: &Mask) -> Option<Self> {
         let centre = mask.centroid()?.0;
         let grid = mask.grid();
-        let mut squares = [0.0; 3];
-        for (offset, _) in mask.voxels().iter().enumerate().filter(|(_, inside)| **inside) {
-            let point = grid.patient_from_voxel(grid.index(offset)).0;
-            for axis in 0..3 {
-                squares[axis] += (point[axis] - centre[axis]).powi(2);
+        // Along each index axis first; the axes are orthonormal, so that the moments of patient axes follow.
+        let middle = grid.continuous_from_patient(mask.centroid()?);
+        let (mut squares, mut products) = ([0.0; 3], [0.0; 3]);
+        let [nx, ny, _] = grid.size();
+        for (row, voxels) in mask.voxels().chunks_exact(nx).enumerate().filter(|(_, row)| row.contains(&true))
+        {
+            let spacing_mm = grid.spacing_mm();
+            let y = ((row % ny) as f64 - middle[1]) * spacing_mm[1];
+            let z = ((row / ny) as f64 - middle[2]) * spacing_mm[2];
+            for (x, _) in voxels.iter().enumerate().filter(|(_, inside)| **inside) {
+                let x = (x as f64 - middle[0]) * spacing_mm[0];
+                for (sum, value) in squares.iter_mut().zip([x * x, y * y, z * z]) {
+                    *sum += value;
+                }
+                for (sum, value) in products.iter_mut().zip([x * y, y * z, z * x]) {
+                    *sum += value;
+                }
             }
         }
+        // Component k of a step is the sum of the index axes' components, each times the step along that axis.
+        let axes = grid.axes();
+        let squares: [f64; 3] = std::array::from_fn(|k| {
+            let [a, b, c] = [axes[0][k], axes[1][k], axes[2][k]];
+            a * a * squares[0]
+                + b * b * squares[1]
+                + c * c * squares[2]
+                + 2.0 * (a * b * products[0] + b * c * products[1] + c * a * products[2])
+        });
         let count = mask.count() as f64;
         let extent_mm = squares.map(|s| 2.0 * (s / count).sqrt());
         extent_mm.iter().all(|e| *e > 0.0).then_some(Self { centre, extent_mm })

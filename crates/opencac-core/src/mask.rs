@@ -91,8 +91,9 @@ impl Mask {
     pub fn bounding_box(&self) -> Option<[[usize; 2]; 3]> {
         let [nx, ny, _] = self.grid.size();
         let mut bounds: Option<[[usize; 2]; 3]> = None;
-        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate() {
-            let Some(first) = voxels.iter().position(|v| *v) else { continue };
+        // Most rows are empty, and `contains` is by far the fastest way to see that.
+        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| row.contains(&true)) {
+            let first = voxels.iter().position(|v| *v).unwrap_or_default();
             let last = voxels.iter().rposition(|v| *v).unwrap_or(first);
             let (y, z) = (row % ny, row / ny);
             let b = bounds.get_or_insert([[first, last], [y, y], [z, z]]);
@@ -107,7 +108,7 @@ impl Mask {
     pub fn centroid(&self) -> Option<crate::PatientPoint> {
         let [nx, ny, _] = self.grid.size();
         let (mut sum, mut count) = ([0_u64; 3], 0_u64);
-        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate() {
+        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| row.contains(&true)) {
             for (x, _) in voxels.iter().enumerate().filter(|(_, v)| **v) {
                 for (total, value) in sum.iter_mut().zip([x, row % ny, row / ny]) {
                     *total += value as u64;

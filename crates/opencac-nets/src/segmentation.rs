@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use opencac_core::score::Candidates;
-use opencac_core::{Finding, Mask, Refusal, Volume, VolumeError};
+use opencac_core::{Finding, Grid, LabelMap, Mask, Refusal, Volume, VolumeError};
 use thiserror::Error;
 
 use crate::bundle::{Bundle, Method};
@@ -46,6 +46,7 @@ pub fn segment(bundle: &Bundle, scan: &Volume, given: Given<'_>) -> Result<Segme
         return Ok(Segmented::Done(Box::new(Segmentation {
             heart: given.heart.cloned(),
             calcium: calcium.clone(),
+            probability: None,
             curated: None,
             findings: Vec::new(),
             timings: Timings::default(),
@@ -78,12 +79,35 @@ pub struct Segmentation {
     pub heart: Option<Mask>,
     /// Where the calcium may be, on the scan's grid.
     pub calcium: Candidates,
+    /// How sure the method is of each voxel, where it says so.
+    pub probability: Option<ProbabilityMap>,
     /// For a method that scores on a grid of its own: what is to be scored there.
     pub curated: Option<Curated>,
     /// What a reader must know.
     pub findings: Vec<Finding>,
     /// How long the stages took.
     pub timings: Timings,
+}
+
+/// How probable it is that a voxel is coronary calcium, in 255ths: one byte a voxel, and finer than any network knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProbabilityMap(LabelMap);
+
+impl ProbabilityMap {
+    pub(crate) fn new(grid: Grid, steps: Vec<u8>) -> Result<Self, VolumeError> {
+        Ok(Self(LabelMap::new(grid, steps)?))
+    }
+
+    pub(crate) fn step_of(probability: f32) -> u8 {
+        // `as` saturates; a sum of probabilities may be a hair above 1.
+        (probability * 255.0).round() as u8
+    }
+
+    /// The voxels of at least a probability; none of probability 0.
+    pub fn at_least(&self, probability: f32) -> Mask {
+        let least = Self::step_of(probability).max(1);
+        self.0.mask_where(|step| step >= least)
+    }
 }
 
 /// A volume made of the scan, and where its calcium may be.

@@ -220,6 +220,9 @@ fn judge_and_score(
     case.findings.extend(refusal.map(overridden_finding));
     let step = Instant::now();
     let score = score::score(volume, candidates, protocol)?;
+    if let Some(range) = segments.score_range(&loaded.volume, protocol) {
+        case.findings.extend(uncertainty_finding(score.totals.agatston, range?, options.scheme));
+    }
     case.timings_ms.score = Some(millis(step.elapsed()));
     case.risk = Some(options.person.or(loaded.person).risk(score.totals.agatston));
     case.reference = compare(volume, &score, options)?;
@@ -257,6 +260,23 @@ fn measures(heart: &Mask) -> Option<HeartMeasures> {
     Some(HeartMeasures { volume_ml: heart.volume_ml(), centroid: heart.centroid()? })
 }
 
+/// Told where what the network is in doubt about would change the class.
+fn uncertainty_finding(found: f64, [certain, possible]: [f64; 2], scheme: CategoryScheme) -> Option<Finding> {
+    let class = |score: f64| scheme.category(score).map(|category| (category.rank, category.name));
+    let classes = [certain.min(found), found, possible.max(found)].map(class);
+    let [Some(low), Some(own), Some(high)] = classes else { return None };
+    (low.0 != own.0 || high.0 != own.0).then(|| {
+        let message = format!(
+            "the network is not sure of all it found: the score may be from {:.0} ({}) to {:.0} ({})",
+            certain.min(found),
+            low.1,
+            possible.max(found),
+            high.1
+        );
+        Finding::new(FindingKind::Uncertainty, message)
+    })
+}
+
 /// A refusal that the user overrode.
 fn overridden_finding(refusal: Refusal) -> Finding {
     Finding::new(
@@ -283,4 +303,25 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubt_is_told_where_it_changes_the_class() {
+        let told = |found, range| uncertainty_finding(found, range, CategoryScheme::DeepCac);
+        assert_eq!(told(50.0, [40.0, 90.0]), None);
+        assert_eq!(told(0.0, [0.0, 0.0]), None);
+        for (found, range, words) in [
+            (50.0, [0.0, 60.0], "from 0 (very low) to 60 (low)"),
+            (0.0, [0.0, 3.0], "to 3 (low)"),
+            (90.0, [80.0, 310.0], "to 310 (high)"),
+        ] {
+            let finding = told(found, range).unwrap();
+            assert!(finding.message.contains(words), "{}", finding.message);
+            assert_eq!(finding.kind, FindingKind::Uncertainty);
+        }
+    }
 }

@@ -1,12 +1,16 @@
 //! Heart and calcium of a scan, however they were come by.
 
-use opencac_core::score::{Candidates, Protocol};
-use opencac_core::{Mask, Outcome, Refusal, Volume, resample};
+use opencac_core::score::{Candidates, Protocol, score};
+use opencac_core::{Mask, Outcome, Refusal, Volume, VolumeError, resample};
 use opencac_nets::Segmentation;
-use opencac_nets::segmentation::Curated;
+use opencac_nets::segmentation::{Curated, ProbabilityMap};
 
 use crate::input::Loaded;
 use crate::output::Images;
+
+/// Probabilities between which a network is in doubt.
+const POSSIBLE: f32 = 0.25;
+const CERTAIN: f32 = 0.75;
 
 /// What was given or found in a scan.
 #[derive(Debug)]
@@ -16,23 +20,30 @@ pub struct Segments {
     /// Why there is nothing to score, where that is so.
     pub refusal: Option<Refusal>,
     calcium: Option<Candidates>,
+    probability: Option<ProbabilityMap>,
     curated: Option<Curated>,
 }
 
 impl Segments {
     /// Nothing to score.
     pub fn refused(refusal: Refusal, heart: Option<Mask>) -> Self {
-        Self { heart, refusal: Some(refusal), calcium: None, curated: None }
+        Self { heart, refusal: Some(refusal), calcium: None, probability: None, curated: None }
     }
 
     /// Calcium, and perhaps a heart, that the user gave.
     pub fn given(heart: Option<Mask>, calcium: Candidates) -> Self {
-        Self { heart, refusal: None, calcium: Some(calcium), curated: None }
+        Self { heart, refusal: None, calcium: Some(calcium), probability: None, curated: None }
     }
 
     /// What networks found.
     pub fn found(found: Segmentation) -> Self {
-        Self { heart: found.heart, refusal: None, calcium: Some(found.calcium), curated: found.curated }
+        Self {
+            heart: found.heart,
+            refusal: None,
+            calcium: Some(found.calcium),
+            probability: found.probability,
+            curated: found.curated,
+        }
     }
 
     /// The voxels to score: the scan's own, but for the protocol of a method that has a grid of its own.
@@ -47,6 +58,17 @@ impl Segments {
             return Some((&curated.volume, &curated.calcium));
         }
         Some((scan, self.calcium.as_ref()?))
+    }
+
+    /// Scores of what is almost certainly coronary calcium and of all that may well be, on the scan's grid; nothing
+    /// where the masks are not a network's.
+    pub fn score_range(&self, scan: &Volume, protocol: &Protocol) -> Option<Result<[f64; 2], VolumeError>> {
+        let map = self.probability.as_ref()?;
+        let of = |probability| {
+            let candidates = Candidates::Mask(map.at_least(probability));
+            score(scan, &candidates, protocol).map(|score| score.totals.agatston)
+        };
+        Some(of(CERTAIN).and_then(|certain| Ok([certain, of(POSSIBLE)?])))
     }
 
     /// What is to be written: masks on the scan's grid, pictures of what was scored.

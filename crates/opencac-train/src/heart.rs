@@ -25,12 +25,12 @@ const WINDOW_HU: f32 = 400.0;
 const NO_HEART: f64 = 0.04;
 
 /// Probability above which a voxel is heart, chosen with the recipe that docs/model-log.md records.
-const THRESHOLD: f64 = 0.7;
+const THRESHOLD: f64 = 0.75;
 /// Voxels of the heart's mask below this are lung; fat, which is heart, lies at about -100 HU.
 const LUNG_HU: i16 = -300;
 
 /// The uppermost slice of a heart has at least this share of the largest one's area.
-const TOP_SHARE: f64 = 0.4;
+const TOP_SHARE: f64 = 0.15;
 /// Share of samples that are synthetic, where synthetic cases are at hand.
 const SYNTHETIC: f64 = 0.25;
 
@@ -61,6 +61,7 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
                 PostStep::RemoveBelow { hu: LUNG_HU },
                 PostStep::OpenInPlane { voxels: 2 },
                 PostStep::FlattenTop { share: TOP_SHARE },
+                PostStep::LargestComponent,
             ],
         },
     }

@@ -22,6 +22,11 @@ impl Decision {
         }
     }
 
+    /// How probable it is that a voxel is coronary calcium, of whatever vessel.
+    pub(super) fn coronary(&self, probability: impl Fn(usize) -> f32) -> f32 {
+        self.coronary.iter().map(|(channel, _)| probability(*channel)).sum()
+    }
+
     /// The label value of a voxel with these probabilities: the likeliest of the first group that is likely enough as
     /// a whole, else 0.
     pub(super) fn label(&self, probability: impl Fn(usize) -> f32) -> u8 {
@@ -59,6 +64,8 @@ mod tests {
         ];
         for (probabilities, expected) in cases {
             assert_eq!(decision.label(|channel| probabilities[channel]), expected, "{probabilities:?}");
+            let coronary = decision.coronary(|channel| probabilities[channel]);
+            assert!((coronary - probabilities[1] - probabilities[2]).abs() < 1e-6);
         }
     }
 }

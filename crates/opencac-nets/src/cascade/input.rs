@@ -100,9 +100,14 @@ impl<'a> NetworkInput<'a> {
     fn coordinate(&self, axis: usize, z: usize, out: &mut [f32]) {
         let Some(frame) = &self.frame else { return };
         let columns = self.grid().size()[0];
-        for (at, out) in out.iter_mut().enumerate() {
-            let index = [at % columns, at / columns, z].map(|i| i as f64);
-            *out = frame.coordinates(self.grid().patient_from_continuous(index))[axis] as f32;
+        let at =
+            |x: f64, y: f64| frame.coordinates(self.grid().patient_from_continuous([x, y, z as f64]))[axis];
+        // A coordinate is an affine function of the indices.
+        let first = at(0.0, 0.0);
+        let (along_x, along_y) = (at(1.0, 0.0) - first, at(0.0, 1.0) - first);
+        for (y, row) in out.chunks_mut(columns).enumerate() {
+            let start = first + along_y * y as f64;
+            row.iter_mut().enumerate().for_each(|(x, out)| *out = (start + along_x * x as f64) as f32);
         }
     }
 }

@@ -20,7 +20,7 @@ use thiserror::Error;
 pub use input::NetworkInput;
 pub use region::network_grid;
 pub use run::segment;
-pub use stages::{segment_calcium, segment_heart};
+pub use stages::{FoundCalcium, segment_calcium, segment_heart};
 
 use crate::stage::Stage;
 use crate::unet::UNetError;

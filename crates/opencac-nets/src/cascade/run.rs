@@ -39,7 +39,14 @@ pub fn segment(
     let found = segment_calcium(calcium, &network(bundle, Stage::Calcium)?, scan, heart.as_ref())?;
     timings.set(Stage::Calcium, start.elapsed());
     let (curated, findings) = (None, Vec::new());
-    Ok(Segmented::Done(Box::new(Segmentation { heart, calcium: found, curated, findings, timings })))
+    Ok(Segmented::Done(Box::new(Segmentation {
+        heart,
+        calcium: found.candidates,
+        probability: Some(found.probability),
+        curated,
+        findings,
+        timings,
+    })))
 }
 
 /// The heart, by as many stages as the bundle has for it; nothing where it has none.

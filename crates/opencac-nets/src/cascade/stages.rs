@@ -11,6 +11,7 @@ use super::tiles::{self, Channels, Tiling};
 use super::{CascadeError, NetworkInput, post};
 use crate::bundle::{PostStep, StageCard};
 use crate::network::Network;
+use crate::segmentation::ProbabilityMap;
 
 /// The heart on the scan's grid, by the network of a stage `locate` or `heart`. `located` is what an earlier stage
 /// found, where the card's region asks for it.
@@ -32,7 +33,16 @@ pub fn segment_heart(
     Ok(linear_mask(&mask, scan.grid(), 0.5)?)
 }
 
-/// The calcium on the scan's grid: a mask for a network with one label, a label map for one with several.
+/// What a calcium network found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundCalcium {
+    /// A mask from a network with one label, a label map from one with several.
+    pub candidates: Candidates,
+    /// How sure the network is.
+    pub probability: ProbabilityMap,
+}
+
+/// The calcium on the scan's grid.
 ///
 /// # Errors
 /// As [`segment_heart`].
@@ -41,30 +51,28 @@ pub fn segment_calcium(
     network: &dyn Network,
     scan: &Volume,
     heart: Option<&Mask>,
-) -> Result<Candidates, CascadeError> {
+) -> Result<FoundCalcium, CascadeError> {
     let bounds = index_box(&card.input, scan.grid(), heart)?;
     let grid = network_grid(&card.input, scan.grid(), heart)?;
     let input = NetworkInput::new(&card.input, scan, &grid, heart)?;
     let mut result = OnScan::new(card, scan.grid(), bounds, &grid)?;
     run_over(card, network, &input, |z, slice| result.take(z, slice))?;
-    let mut labels = result.labels;
+    let (mut labels, mut probability) = (result.labels, result.probability);
     for step in &card.output.then {
         if let PostStep::WithinHeart { margin_mm } = *step {
             let heart = heart.ok_or(CascadeError::NoHeart { what: "the surroundings of the heart" })?;
             let near = morphology::dilated_mm(heart, margin_mm);
-            labels
-                .iter_mut()
-                .zip(near.voxels())
-                .filter(|(_, near)| !**near)
-                .for_each(|(label, _)| *label = 0);
+            let found = labels.iter_mut().zip(&mut probability).zip(near.voxels());
+            found.filter(|(_, near)| !**near).for_each(|(found, _)| (*found.0, *found.1) = (0, 0));
         }
     }
     let labels = LabelMap::new(scan.grid().clone(), labels)?;
-    Ok(if card.output.labels.len() == 1 {
+    let candidates = if card.output.labels.len() == 1 {
         Candidates::Mask(labels.mask_where(|label| label > 0))
     } else {
         Candidates::Labels(labels)
-    })
+    };
+    Ok(FoundCalcium { candidates, probability: ProbabilityMap::new(scan.grid().clone(), probability)? })
 }
 
 fn run_over(
@@ -101,6 +109,8 @@ struct OnScan {
     last_network_slice: usize,
     previous: Vec<f32>,
     labels: Vec<u8>,
+    /// Probability of coronary calcium in 255ths.
+    probability: Vec<u8>,
 }
 
 impl OnScan {
@@ -142,6 +152,7 @@ impl OnScan {
             last_network_slice: last,
             previous: Vec::new(),
             labels: vec![0; scan.voxel_count()],
+            probability: vec![0; scan.voxel_count()],
         })
     }
 
@@ -173,16 +184,24 @@ impl OnScan {
         sources.zip(on_scan.par_chunks_exact_mut(area)).for_each(|(source, out)| {
             self.in_plane.linear_slice(source, 0, 0.0, out);
         });
-        let z = self.bounds[2][0] + self.next;
-        for y in 0..height {
-            let row = (z * self.scan_size[1] + self.bounds[1][0] + y) * self.scan_size[0] + self.bounds[0][0];
-            for x in 0..width {
+        let [columns, rows, _] = self.scan_size;
+        let slice = (self.bounds[2][0] + self.next) * rows * columns..;
+        let first_row = self.bounds[1][0] * columns..;
+        let inside = self.bounds[0][0]..self.bounds[0][0] + width;
+        let lines = self.labels[slice.clone()][first_row.clone()].par_chunks_exact_mut(columns);
+        let sure = self.probability[slice][first_row].par_chunks_exact_mut(columns);
+        let (decision, threshold, on_scan) = (&self.decision, self.threshold, &on_scan);
+        lines.zip(sure).take(height).enumerate().for_each(|(y, (labels, sure))| {
+            let found = labels[inside.clone()].iter_mut().zip(&mut sure[inside.clone()]);
+            for (x, (label, sure)) in found.enumerate() {
                 let probability = |channel: usize| on_scan[channel * area + y * width + x] as f32;
-                self.labels[row + x] = match &self.decision {
-                    Some(decision) => decision.label(probability),
-                    None => u8::from(probability(0) > self.threshold),
+                let coronary;
+                (*label, coronary) = match decision {
+                    Some(decision) => (decision.label(probability), decision.coronary(probability)),
+                    None => (u8::from(probability(0) > threshold), probability(0)),
                 };
+                *sure = ProbabilityMap::step_of(coronary);
             }
-        }
+        });
     }
 }

@@ -114,7 +114,8 @@ fn vessels_return_to_their_voxels() {
     };
     for (patch, spacing_z) in [([64, 64, 32], None), ([16, 24, 8], None), ([64, 64, 32], Some(2.0))] {
         (card.input.patch, card.input.spacing_mm[2]) = (patch, spacing_z);
-        let Candidates::Labels(labels) = segment_calcium(&card, &by_intensity, &scan, Some(&heart)).unwrap()
+        let Candidates::Labels(labels) =
+            segment_calcium(&card, &by_intensity, &scan, Some(&heart)).unwrap().candidates
         else {
             panic!("several labels make a label map");
         };

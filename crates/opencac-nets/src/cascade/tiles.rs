@@ -1,5 +1,7 @@
 //! Running a network over a region in overlapping blocks, slice by slice along z.
 
+use rayon::prelude::*;
+
 use super::CascadeError;
 use crate::network::Network;
 
@@ -62,13 +64,13 @@ pub(super) fn run(
     network: &dyn Network,
     tiling: &Tiling,
     channels: Channels,
-    mut fill: impl FnMut(usize, usize, &mut [f32]),
+    fill: impl Fn(usize, usize, &mut [f32]) + Sync,
     mut used_up: impl FnMut(usize, &[f32]),
 ) -> Result<(), CascadeError> {
     let mut slab = Slab::new(tiling, channels)?;
     let starts = &tiling.starts[2];
     for (i, &start) in starts.iter().enumerate() {
-        slab.advance_to(start, &mut fill);
+        slab.advance_to(start, &fill);
         for &y in &tiling.starts[1] {
             for &x in &tiling.starts[0] {
                 slab.run_block(network, x, y)?;
@@ -117,7 +119,7 @@ impl<'a> Slab<'a> {
     }
 
     /// Drops the slices before `start` and makes the input of those that come in.
-    fn advance_to(&mut self, start: usize, fill: &mut impl FnMut(usize, usize, &mut [f32])) {
+    fn advance_to(&mut self, start: usize, fill: &(impl Fn(usize, usize, &mut [f32]) + Sync)) {
         let depth = self.tiling.tile[2];
         let dropped = (start - self.start).min(depth);
         let slice = self.tiling.padded[0] * self.tiling.padded[1];
@@ -133,15 +135,20 @@ impl<'a> Slab<'a> {
         }
         self.start = start;
         self.filled = self.filled.saturating_sub(dropped);
-        let mut rows = vec![0.0; self.tiling.region[0] * self.tiling.region[1]];
-        for z in self.filled..depth {
-            for channel in 0..self.channels.input {
-                let to = &mut self.input[(channel * depth + z) * slice..][..slice];
-                // Beyond the region the last slice, row and column repeat: a network knows no sharper edge than that.
-                fill(channel, (start + z).min(self.tiling.region[2] - 1), &mut rows);
-                spread(&rows, self.tiling, to);
-            }
-        }
+        let (tiling, filled) = (self.tiling, self.filled);
+        let area = tiling.region[0] * tiling.region[1];
+        // Plane k of the input is slice k % depth of channel k / depth.
+        self.input.par_chunks_exact_mut(slice).enumerate().for_each_init(
+            || vec![0.0; area],
+            |rows, (plane, to)| {
+                let (channel, z) = (plane / depth, plane % depth);
+                if z >= filled {
+                    // Beyond the region the last slice, row and column repeat: a network knows no sharper edge than that.
+                    fill(channel, (start + z).min(tiling.region[2] - 1), rows);
+                    spread(rows, tiling, to);
+                }
+            },
+        );
         self.filled = depth;
     }
 

@@ -65,6 +65,7 @@ pub fn segment(
             None => resample::nearest_mask(&heart, scan.grid())?,
         }),
         calcium: Candidates::Mask(resample::nearest_mask(&calcium, scan.grid())?),
+        probability: None,
         curated: Some(Curated { volume: curated, calcium: Candidates::Mask(calcium) }),
         findings,
         timings,

@@ -1,5 +1,7 @@
 //! Running a network on a CPU.
 
+use rayon::prelude::*;
+
 use super::error::UNetError;
 use super::spec::{ConvLayer, Norm, NormOrder, OutputActivation, Stem, UNetSpec};
 use super::weights::UNetWeights;
@@ -155,18 +157,42 @@ impl OutputActivation {
     pub fn apply(self, values: &mut [f32], channels: usize) {
         match self {
             Self::None => {}
-            Self::Sigmoid => values.iter_mut().for_each(|v| *v = 1.0 / (1.0 + (-*v).exp())),
+            Self::Sigmoid => values.par_iter_mut().for_each(|v| *v = 1.0 / (1.0 + (-*v).exp())),
             Self::Softmax => {
                 let voxels = values.len() / channels.max(1);
-                for voxel in 0..voxels {
-                    let of_voxel = || (voxel..channels * voxels).step_by(voxels);
-                    let max = of_voxel().map(|i| values[i]).fold(f32::NEG_INFINITY, f32::max);
-                    of_voxel().for_each(|i| values[i] = (values[i] - max).exp());
-                    let sum: f32 = of_voxel().map(|i| values[i]).sum();
-                    of_voxel().for_each(|i| values[i] /= sum);
+                let mut planes: Vec<_> = values
+                    .chunks_exact_mut(voxels.max(1))
+                    .map(|plane| plane.chunks_mut(SOFTMAX_RUN))
+                    .collect();
+                let mut runs = Vec::new();
+                // The same run of voxels in every plane, until the planes end together.
+                loop {
+                    let run: Vec<&mut [f32]> = planes.iter_mut().filter_map(Iterator::next).collect();
+                    if run.is_empty() {
+                        break;
+                    }
+                    runs.push(run);
                 }
+                runs.into_par_iter().for_each(softmax);
             }
         }
+    }
+}
+
+/// Voxels that a thread normalises at a time.
+const SOFTMAX_RUN: usize = 1 << 14;
+
+/// Softmax over the channels of some voxels.
+fn softmax(mut channels: Vec<&mut [f32]>) {
+    let voxels = channels.first().map_or(0, |plane| plane.len());
+    for voxel in 0..voxels {
+        let max = channels.iter().map(|plane| plane[voxel]).fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for plane in &mut channels {
+            plane[voxel] = (plane[voxel] - max).exp();
+            sum += plane[voxel];
+        }
+        channels.iter_mut().for_each(|plane| plane[voxel] /= sum);
     }
 }
 

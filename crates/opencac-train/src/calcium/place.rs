@@ -18,6 +18,9 @@ struct Site {
     in_fat: bool,
 }
 
+/// Plaques above this volume are made of several pieces.
+const LUMPY_MM3: f32 = 40.0;
+
 /// 55 lesions of eight patients: expert masks published with DeepCAC and readings of native scans.
 const CORONARIES: [(f64, Site); 4] = [
     (0.20, site(1, [0.68, 0.48, 0.80], [0.60, 0.48, 0.69], [0.81, 0.72, 0.90], [8.0, 24.0], true)),
@@ -57,16 +60,31 @@ pub fn draw_coronary(region: &Region, rng: &mut Rng) -> Option<Deposit> {
     let volume_mm3 = normal(rng, 2.68, 1.63).exp().clamp(1.5, 1200.0);
     // The peak grows with the size: medians 158, 340 and 650 HU below 8, to 50, and above.
     let peak_hu = (110.0 + 95.0 * volume_mm3.powf(0.36)) * between(rng, 0.75, 1.5) + 25.0;
-    let mut strands = vec![strand(region, at, volume_mm3, peak_hu.clamp(150.0, 1500.0), rng)];
+    let peak_hu = peak_hu.clamp(150.0, 1500.0);
+    let mut strands = vec![strand(region, at, volume_mm3, peak_hu, rng)];
+    if volume_mm3 > LUMPY_MM3 {
+        // Large plaques are no even rods: denser and fainter pieces beside each other.
+        for _ in 0..1 + below(rng, 3) {
+            let share = between(rng, 0.1, 0.5);
+            let piece = strand(region, at, volume_mm3 * share, peak_hu * between(rng, 0.5, 1.2), rng);
+            strands.push(moved(piece, [normal(rng, 0.0, 2.0), normal(rng, 0.0, 2.0), normal(rng, 0.0, 2.0)]));
+        }
+    }
     if chance(rng, 0.3) {
         // Ungated scans show moving plaques twice, about 3 mm apart.
-        let mut ghost = strands[0].clone();
         let shift = [normal(rng, 0.0, 2.2), normal(rng, 0.0, 2.2), normal(rng, 0.0, 0.6)];
-        ghost.path_mm.iter_mut().for_each(|p| (0..3).for_each(|k| p[k] += shift[k]));
-        ghost.peak_hu *= between(rng, 0.5, 1.0);
-        strands.push(ghost);
+        let fainter = between(rng, 0.5, 1.0);
+        let ghosts = strands.iter().map(|strand| moved(strand.clone(), shift));
+        let ghosts: Vec<_> = ghosts.map(|s| Strand { peak_hu: s.peak_hu * fainter, ..s }).collect();
+        strands.extend(ghosts);
     }
     Some(Deposit { label: chosen.label, strands })
+}
+
+/// The same strand elsewhere.
+fn moved(mut strand: Strand, by_mm: [f32; 3]) -> Strand {
+    strand.path_mm.iter_mut().for_each(|p| (0..3).for_each(|k| p[k] += by_mm[k]));
+    strand
 }
 
 /// What only looks like coronary calcium: each kind with its own probability.
@@ -137,15 +155,20 @@ fn around([median, low, high]: [f32; 3], rng: &mut Rng) -> f32 {
 fn strand(region: &Region, at: [usize; 3], volume_mm3: f32, peak_hu: f32, rng: &mut Rng) -> Strand {
     let elongation = between(rng, 0.0, 4.0);
     // Volume of a capsule of radius r and line length e r.
-    let radius_mm = (volume_mm3 / (std::f32::consts::PI * (4.0 / 3.0 + elongation))).cbrt();
+    let wanted_mm = (volume_mm3 / (std::f32::consts::PI * (4.0 / 3.0 + elongation))).cbrt();
     let base_hu = region.surroundings(at, 2.5).0.clamp(-100.0, 100.0);
-    let sigma = Strand::sigma_for_radius(radius_mm, peak_hu, base_hu);
+    let blur_mm = blur_mm(region, rng);
     Strand {
-        path_mm: curve(region, at, elongation * radius_mm, rng),
-        // No scan draws anything sharper than its point spread (0.5 mm) and half its slice (1 mm).
-        sigma_mm: [sigma.max(between(rng, 0.5, 0.8)), sigma.max(between(rng, 0.9, 1.5))],
+        path_mm: curve(region, at, elongation * wanted_mm, rng),
+        radius_mm: Strand::radius_for(wanted_mm, peak_hu, base_hu, blur_mm[0]),
+        blur_mm,
         peak_hu,
     }
+}
+
+/// Point spread in the plane of soft to sharp kernels, and that of slices about as thick as they are apart.
+fn blur_mm(region: &Region, rng: &mut Rng) -> [f32; 2] {
+    [between(rng, 0.45, 0.85), region.spacing_mm[2].max(1.0) * between(rng, 0.35, 0.55)]
 }
 
 /// A gently bent line of the given length through a voxel.
@@ -173,8 +196,9 @@ fn smear(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
     let length_mm = between(rng, 5.0, 30.0);
     let strand = Strand {
         path_mm: curve(region, at, length_mm, rng),
-        sigma_mm: [between(rng, 1.2, 3.0), between(rng, 1.2, 3.0)],
-        peak_hu: between(rng, 125.0, 215.0),
+        radius_mm: between(rng, 0.5, 2.5),
+        blur_mm: [between(rng, 1.0, 2.5), between(rng, 1.0, 3.0)],
+        peak_hu: between(rng, 135.0, 230.0),
     };
     Deposit { label: 0, strands: vec![strand] }
 }
@@ -183,7 +207,8 @@ fn smear(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
 fn lead(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
     let strand = Strand {
         path_mm: curve(region, at, between(rng, 30.0, 120.0), rng),
-        sigma_mm: [between(rng, 0.7, 1.3), between(rng, 1.0, 1.6)],
+        radius_mm: between(rng, 0.5, 1.2),
+        blur_mm: blur_mm(region, rng),
         peak_hu: between(rng, 800.0, 3000.0),
     };
     Deposit { label: 0, strands: vec![strand] }

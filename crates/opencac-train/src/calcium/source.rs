@@ -143,8 +143,9 @@ impl Patch {
     /// Scanner and reconstruction: calibration, sharpness, noise.
     fn vary(&mut self, rng: &mut Rng) {
         if chance(rng, 0.5) {
-            let (gain, offset) = (normal(rng, 1.0, 0.04), normal(rng, 0.0, 8.0));
-            self.hu.iter_mut().for_each(|v| *v = (*v + 1024.0) * gain - 1024.0 + offset);
+            // Water stays near 0; how bright calcium is depends on the tube's voltage.
+            let (gain, offset) = (normal(rng, 1.0, 0.07).clamp(0.8, 1.25), normal(rng, 0.0, 6.0));
+            self.hu.iter_mut().for_each(|v| *v = *v * gain + offset);
         }
         if chance(rng, 0.2) {
             let (in_plane, through) = (between(rng, 0.3, 0.9), between(rng, 0.0, 0.5));
@@ -185,11 +186,12 @@ impl Patch {
         if label == IGNORED {
             return 0.0;
         }
-        let candidate = label != 0 || self.hu[i] >= CANDIDATE_HU;
-        if !candidate {
-            // The rim of a deposit belongs to it as much as to what surrounds it.
-            let plain = chance(rng, PLAIN_SHARE) && !self.beside_deposit(i);
-            return if plain { PLAIN_WEIGHT } else { 0.0 };
+        // The rim of a deposit belongs to it as much as to what surrounds it.
+        if label == 0 && self.beside_deposit(i) {
+            return 0.0;
+        }
+        if label == 0 && self.hu[i] < CANDIDATE_HU {
+            return if chance(rng, PLAIN_SHARE) { PLAIN_WEIGHT } else { 0.0 };
         }
         if self.depth_mm[i] < OUTSIDE_MM { OUTSIDE_WEIGHT } else { 1.0 }
     }

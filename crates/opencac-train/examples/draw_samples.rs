@@ -1,0 +1,38 @@
+//! Writes calcium training samples as NIfTI files, to look at what a network is shown.
+//!
+//! `draw_samples DATA TABLE OUT COUNT`: intensities (windowed, in HU), classes and weights of COUNT samples of the cases of
+//! a table.
+
+use std::path::Path;
+
+use opencac_core::{Grid, LabelMap, PatientPoint, Volume};
+use opencac_formats::nifti::{write_labels, write_volume};
+use opencac_train::calcium::{CalciumCase, CalciumSource, PATCH, input_card};
+use opencac_train::cases::find;
+use opencac_train::sample::SampleSource;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [data, table, out, count] = arguments.as_slice() else {
+        return Err("expected DATA TABLE OUT COUNT".into());
+    };
+    let card = input_card();
+    let cases = find(Path::new(data), Some(Path::new(table)))?;
+    let cases = cases.iter().map(|case| CalciumCase::load(case, &card)).collect::<Result<Vec<_>, _>>()?;
+    let source = CalciumSource::new(cases, 1);
+    let grid = Grid::axial(PATCH, [0.7, 0.7, 2.5], PatientPoint([0.0; 3]))?;
+    std::fs::create_dir_all(out)?;
+    for index in 0..count.parse()? {
+        let drawn = source.draw(index);
+        let window = card.window;
+        let hu = drawn.input[..drawn.target.len()]
+            .iter()
+            .map(|v| (f64::from(*v) * window.unit_hu + window.zero_hu).round() as i16);
+        let weights = drawn.weight.iter().map(|w| (w * 100.0).round() as u8).collect();
+        let path = |name: &str| Path::new(out).join(format!("{index:03}-{name}.nii"));
+        write_volume(&path("scan"), &Volume::new(grid.clone(), hu.collect())?)?;
+        write_labels(&path("classes"), &LabelMap::new(grid.clone(), drawn.target)?)?;
+        write_labels(&path("weights"), &LabelMap::new(grid.clone(), weights)?)?;
+    }
+    Ok(())
+}
