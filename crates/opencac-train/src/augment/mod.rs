@@ -9,7 +9,7 @@ mod tissue;
 
 pub use filter::{add_noise, blur_axes};
 pub use random::{Rng, below, between, chance, normal, rng};
-pub use spatial::{Placement, SpatialRanges, draw_crop};
+pub use spatial::{Placement, SpatialRanges, draw_crop, rotation};
 
 /// Intensity of air, and of everything outside the scan.
 pub const AIR_HU: f32 = -1024.0;

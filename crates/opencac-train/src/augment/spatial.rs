@@ -79,8 +79,8 @@ impl Placement {
     }
 }
 
-/// Rotation about x, then y, then z.
-fn rotation([a, b, c]: [f32; 3]) -> [[f32; 3]; 3] {
+/// The matrix of a rotation about x, then y, then z, by angles in radians.
+pub fn rotation([a, b, c]: [f32; 3]) -> [[f32; 3]; 3] {
     let ((sa, ca), (sb, cb), (sc, cc)) = (a.sin_cos(), b.sin_cos(), c.sin_cos());
     [
         [cb * cc, sa * sb * cc - ca * sc, ca * sb * cc + sa * sc],

@@ -1,9 +1,9 @@
 //! A heart with its calcium on the network's grid, in the slice thicknesses that it can be seen in.
 
 use opencac_core::resample::nearest_labels;
-use opencac_core::{HeartFrame, Mask, Volume};
+use opencac_core::{Grid, HeartFrame, Mask, Volume};
 use opencac_nets::bundle::{Channel, InputCard};
-use opencac_nets::cascade::{NetworkInput, network_grid};
+use opencac_nets::cascade::{CascadeError, NetworkInput, network_grid};
 
 use super::region::{IGNORED, Region};
 use super::stage::DEPTH_UNIT_MM;
@@ -65,13 +65,14 @@ impl CalciumCase {
 }
 
 impl View {
-    fn new(
+    /// A scan on the network's grid, with its labels there as a reader gives them.
+    pub(super) fn new(
         volume: &Volume,
         heart: &Mask,
         labels: &[u8],
         card: &InputCard,
-        grid: &opencac_core::Grid,
-    ) -> Result<Self, opencac_nets::cascade::CascadeError> {
+        grid: &Grid,
+    ) -> Result<Self, CascadeError> {
         let input = NetworkInput::new(card, volume, grid, Some(heart))?;
         let area = grid.slice_voxel_count();
         let (mut hu, mut depth) = (Vec::new(), Vec::new());

@@ -169,7 +169,7 @@ mod tests {
         let mut region = tissue();
         region.labels.fill(IGNORED);
         let strand = Strand {
-            path_mm: vec![[-5.0, 3.0, 1.0], [90.0, 3.0, 1.0]],
+            path_mm: vec![[-5.0, 3.0, 0.0], [90.0, 3.0, 0.0]],
             radius_mm: 1.0,
             blur_mm: [0.7, 1.2],
             peak_hu: 900.0,

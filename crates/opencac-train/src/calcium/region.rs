@@ -18,6 +18,17 @@ pub struct Region {
     pub depth_mm: Vec<f32>,
 }
 
+/// What a region shows between its voxels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Intensity, interpolated.
+    pub(super) hu: f32,
+    /// Label of the nearest voxel; [`IGNORED`] beyond the region.
+    pub(super) label: u8,
+    /// Depth of the nearest voxel.
+    pub(super) depth_mm: f32,
+}
+
 /// The in-plane box of the heart in one slice: low and high index of x and y.
 pub(super) type SliceBox = [[usize; 2]; 2];
 
@@ -25,6 +36,39 @@ impl Region {
     /// Offset of a voxel in the arrays.
     pub fn offset(&self, [x, y, z]: [usize; 3]) -> usize {
         (z * self.size[1] + y) * self.size[0] + x
+    }
+
+    /// What lies at a position in voxels; beyond the region its border repeats.
+    pub(super) fn at(&self, position: [f32; 3]) -> Seen {
+        let (mut low, mut share, mut nearest, mut inside) = ([0; 3], [0.0; 3], [0; 3], true);
+        for k in 0..3 {
+            let last = self.size[k] - 1;
+            let within = position[k].clamp(0.0, last as f32);
+            inside &= (within - position[k]).abs() < 0.5;
+            low[k] = (within as usize).min(last.saturating_sub(1));
+            share[k] = within - low[k] as f32;
+            nearest[k] = (within.round() as usize).min(last);
+        }
+        let steps = [1, self.size[0], self.size[0] * self.size[1]];
+        let first = self.offset(low);
+        let mut hu = 0.0;
+        for corner in 0..8 {
+            let (mut offset, mut weight) = (first, 1.0);
+            for k in 0..3 {
+                if corner >> k & 1 == 1 {
+                    offset += steps[k];
+                    weight *= share[k];
+                } else {
+                    weight *= 1.0 - share[k];
+                }
+            }
+            // A region of one slice has no further voxel, and the weight there is 0.
+            if weight > 0.0 {
+                hu += weight * self.hu[offset];
+            }
+        }
+        let at = self.offset(nearest);
+        Seen { hu, label: if inside { self.labels[at] } else { IGNORED }, depth_mm: self.depth_mm[at] }
     }
 
     /// First and last slice of the heart.

@@ -5,7 +5,7 @@ use super::deposit::paint;
 use super::place::{draw_coronary, draw_hard_negatives};
 use super::region::{IGNORED, Region};
 use super::stage::{DEPTH_UNIT_MM, windowed};
-use crate::augment::{Rng, add_noise, below, between, blur_axes, chance, normal, rng};
+use crate::augment::{Rng, add_noise, below, between, blur_axes, chance, normal, rng, rotation};
 use crate::sample::{Drawn, SampleSource};
 
 /// Voxels of a patch along x, y, z.
@@ -13,6 +13,11 @@ pub const PATCH: [usize; 3] = [96, 96, 32];
 
 /// Share of samples from phantoms, where there are phantoms and real scans.
 const SYNTHETIC: f64 = 0.5;
+/// Share of patches in which the heart lies turned and is larger or smaller.
+const TURNED: f64 = 0.5;
+/// Standard deviations of the turn about x, y, z in degrees, and of the size.
+const TURN_SD_DEG: [f32; 3] = [3.0, 3.0, 7.0];
+const SIZE_SD: f32 = 0.07;
 /// From here on a voxel may become part of the score, a little noise apart.
 const CANDIDATE_HU: f32 = 115.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
@@ -57,7 +62,10 @@ impl SampleSource for CalciumSource {
         let mut region = view.region();
         place_deposits(&mut region, case.synthetic, rng);
         let start = patch_start(&region, rng);
-        let mut patch = Patch::cut(&region, start);
+        let mut patch = match chance(rng, TURNED) {
+            true => Patch::turned(&region, start, rng),
+            false => Patch::cut(&region, start),
+        };
         patch.vary(rng);
         patch.drawn(&Frame::jittered(view, start, rng), rng)
     }
@@ -134,6 +142,38 @@ impl Patch {
                     patch.depth_mm.push(region.depth_mm[i]);
                     let unseen = outside || beyond(0, x);
                     patch.labels.push(if unseen { IGNORED } else { region.labels[i] });
+                }
+            }
+        }
+        patch
+    }
+
+    /// A patch in which everything is turned about its centre and larger or smaller by a few percent. The heart's
+    /// coordinates stay those of the patient's axes, as they do in a person whose heart lies otherwise.
+    fn turned(region: &Region, start: [isize; 3], rng: &mut Rng) -> Self {
+        let turn = rotation(TURN_SD_DEG.map(|sd| normal(rng, 0.0, sd).to_radians()));
+        let size = normal(rng, 1.0, SIZE_SD).clamp(0.8, 1.2);
+        let mm = region.spacing_mm;
+        let half = PATCH.map(|n| (n as f32 - 1.0) / 2.0);
+        let count = PATCH.iter().product();
+        let mut patch = Self {
+            hu: Vec::with_capacity(count),
+            labels: Vec::with_capacity(count),
+            depth_mm: Vec::with_capacity(count),
+        };
+        for z in 0..PATCH[2] {
+            for y in 0..PATCH[1] {
+                for x in 0..PATCH[0] {
+                    let from_centre: [f32; 3] =
+                        std::array::from_fn(|k| ([x, y, z][k] as f32 - half[k]) * mm[k] / size);
+                    let at = std::array::from_fn(|k| {
+                        let mm_there: f32 = (0..3).map(|j| turn[k][j] * from_centre[j]).sum();
+                        start[k] as f32 + half[k] + mm_there / mm[k]
+                    });
+                    let seen = region.at(at);
+                    patch.hu.push(seen.hu);
+                    patch.labels.push(seen.label);
+                    patch.depth_mm.push(seen.depth_mm * size);
                 }
             }
         }
@@ -222,5 +262,94 @@ impl Frame {
             [(first + step * start[k] as f32) * scale + shift, step * scale]
         });
         Self { axes, depth_error_mm: normal(rng, 0.0, 1.5) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opencac_core::{Grid, Mask, PatientPoint, Volume};
+
+    use super::super::case::View;
+    use super::super::stage::input_card;
+    use super::*;
+
+    /// A ball of muscle of 38 mm in lung, with an annulus plaque in it.
+    fn case(synthetic: bool) -> CalciumCase {
+        let grid = Grid::axial([130, 130, 36], [0.7, 0.7, 2.5], PatientPoint([0.0; 3])).unwrap();
+        let centre = grid.patient_from_continuous([64.5, 64.5, 17.5]).0;
+        let distance = |i: usize| {
+            let point = grid.patient_from_voxel(grid.index(i)).0;
+            (0..3).map(|k| (point[k] - centre[k]).powi(2)).sum::<f64>().sqrt()
+        };
+        let count = grid.voxel_count();
+        let heart = (0..count).map(|i| distance(i) < 38.0).collect();
+        let hu = |i: usize| match distance(i) {
+            d if d < 4.0 => 500,
+            d if d < 30.0 => 40,
+            d if d < 38.0 => -80,
+            _ => -850,
+        };
+        let labels: Vec<u8> = (0..count).map(|i| if distance(i) < 4.0 { 7 } else { 0 }).collect();
+        let volume = Volume::new(grid.clone(), (0..count).map(hu).collect()).unwrap();
+        let heart = Mask::new(grid.clone(), heart).unwrap();
+        let view = View::new(&volume, &heart, &labels, &input_card(), &grid).unwrap();
+        CalciumCase { id: "ball".into(), patient: "ball".into(), synthetic, views: vec![view] }
+    }
+
+    #[test]
+    fn samples_are_repeatable_and_in_range() {
+        let source = CalciumSource::new(vec![case(false), case(true)], 3);
+        let voxels: usize = PATCH.iter().product();
+        let mut seen = [0; 9];
+        for index in 0..16 {
+            let drawn = source.draw(index);
+            assert_eq!(drawn.input.len(), 5 * voxels);
+            assert!(drawn.input.iter().all(|v| v.is_finite() && v.abs() < 8.0));
+            assert!(drawn.input[voxels..2 * voxels].iter().all(|v| v.abs() <= 1.0));
+            assert!(drawn.weight.iter().all(|w| (0.0..=1.0).contains(w)));
+            drawn.target.iter().for_each(|class| seen[usize::from(*class)] += 1);
+            if index < 2 {
+                assert!(drawn == source.draw(index), "sample {index} differs when drawn again");
+            }
+        }
+        assert!(seen[7] > 0 && seen[1..=4].iter().sum::<usize>() > 0, "{seen:?}");
+    }
+
+    #[test]
+    fn what_the_scan_does_not_show_and_the_rim_of_deposits_do_not_count() {
+        let view = &case(false).views[0];
+        let region = view.region();
+        // The patch begins before the region.
+        let patch = Patch::cut(&region, [-20, 20, 2]);
+        let rng = &mut rng(1, 0);
+        let [nx, ny, _] = PATCH;
+        for i in 0..patch.hu.len() {
+            let weight = patch.weight(i, rng);
+            let at = [i % nx, i / nx % ny, i / (nx * ny)];
+            if at[0] < 20 {
+                assert_eq!((weight, patch.labels[i]), (0.0, IGNORED));
+            } else if patch.labels[i] == 7 {
+                assert_eq!(weight, 1.0);
+            } else if patch.labels[i] == 0 && patch.beside_deposit(i) {
+                assert_eq!(weight, 0.0);
+            }
+        }
+        assert!((0..patch.hu.len()).any(|i| patch.labels[i] == 7));
+    }
+
+    #[test]
+    fn a_turned_patch_shows_the_same_plaque() {
+        let region = case(false).views[0].region();
+        let start = [17, 17, 2];
+        let volume = |patch: &Patch| patch.labels.iter().filter(|l| **l == 7).count() as f32;
+        let straight = Patch::cut(&region, start);
+        for seed in 0..5 {
+            let turned = Patch::turned(&region, start, &mut rng(seed, 0));
+            let ratio = volume(&turned) / volume(&straight);
+            assert!((0.5..2.0).contains(&ratio), "{ratio}");
+            for (hu, label) in turned.hu.iter().zip(&turned.labels) {
+                assert!(*label != 7 || *hu > 40.0, "{hu}");
+            }
+        }
     }
 }
