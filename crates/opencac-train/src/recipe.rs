@@ -44,7 +44,7 @@ pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64, steps: u64) -> 
             optimizer: AdamW::USUAL,
             gradient_clip: 5.0,
             ema_decay: 0.98,
-            dice_smooth: 20.0,
+            dice_smooth: 1e9,
         },
         statistics_batches: 20,
     }

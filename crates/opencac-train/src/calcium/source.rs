@@ -22,10 +22,12 @@ const SIZE_SD: f32 = 0.07;
 const CANDIDATE_HU: f32 = 115.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
 const OUTSIDE_MM: f32 = -5.0;
-/// How much they count, and how often and how much a voxel that is no candidate does.
-const OUTSIDE_WEIGHT: f32 = 0.1;
-const PLAIN_SHARE: f64 = 0.04;
-const PLAIN_WEIGHT: f32 = 0.25;
+/// How much a voxel counts against a candidate in the heart that is none of the classes: those of a class are few, bone
+/// outside is plenty, and of what is no candidate a sample is enough.
+const DEPOSIT_WEIGHT: f32 = 4.0;
+const OUTSIDE_WEIGHT: f32 = 0.02;
+const PLAIN_SHARE: f64 = 0.02;
+const PLAIN_WEIGHT: f32 = 0.1;
 
 /// Draws patches of hearts.
 #[derive(Debug)]
@@ -233,7 +235,11 @@ impl Patch {
         if label == 0 && self.hu[i] < CANDIDATE_HU {
             return if chance(rng, PLAIN_SHARE) { PLAIN_WEIGHT } else { 0.0 };
         }
-        if self.depth_mm[i] < OUTSIDE_MM { OUTSIDE_WEIGHT } else { 1.0 }
+        match (self.depth_mm[i] < OUTSIDE_MM, label) {
+            (true, _) => OUTSIDE_WEIGHT,
+            (false, 0) => 1.0,
+            (false, _) => DEPOSIT_WEIGHT,
+        }
     }
 
     fn beside_deposit(&self, i: usize) -> bool {
@@ -306,7 +312,7 @@ mod tests {
             assert_eq!(drawn.input.len(), 5 * voxels);
             assert!(drawn.input.iter().all(|v| v.is_finite() && v.abs() < 8.0));
             assert!(drawn.input[voxels..2 * voxels].iter().all(|v| v.abs() <= 1.0));
-            assert!(drawn.weight.iter().all(|w| (0.0..=1.0).contains(w)));
+            assert!(drawn.weight.iter().all(|w| (0.0..=DEPOSIT_WEIGHT).contains(w)));
             drawn.target.iter().for_each(|class| seen[usize::from(*class)] += 1);
             if index < 2 {
                 assert!(drawn == source.draw(index), "sample {index} differs when drawn again");
@@ -329,7 +335,7 @@ mod tests {
             if at[0] < 20 {
                 assert_eq!((weight, patch.labels[i]), (0.0, IGNORED));
             } else if patch.labels[i] == 7 {
-                assert_eq!(weight, 1.0);
+                assert_eq!(weight, DEPOSIT_WEIGHT);
             } else if patch.labels[i] == 0 && patch.beside_deposit(i) {
                 assert_eq!(weight, 0.0);
             }
