@@ -236,7 +236,7 @@ fn pretty<T: Serialize>(document: &T, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes to standard output; a reader that stopped listening (`| head`) is no error.
-fn print(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+pub fn print(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,0 +1,76 @@
+//! What an evaluation has measured, as programs read it.
+
+use std::collections::BTreeMap;
+
+use opencac_nets::bundle::Bundle;
+use serde::Serialize;
+
+use super::{Failure, HeartFigures, HeartSummary};
+
+/// Name of the document's form.
+pub const SCHEMA_NAME: &str = "opencac.evaluation/1";
+
+/// A bundle on the cases of a plan. A part without cases is nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// The document's form.
+    pub schema: &'static str,
+    /// The networks.
+    pub model: Model,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Hearts of scans.
+    pub hearts: Option<Hearts>,
+    /// Cases that could not be evaluated.
+    pub failures: Vec<Failure>,
+}
+
+/// The evaluated networks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// Name of the bundle.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the weights by stage, in hexadecimal.
+    pub sha256: BTreeMap<&'static str, String>,
+}
+
+/// Hearts of scans.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hearts {
+    /// Over all of them.
+    pub all: HeartSummary,
+    /// Over those with an expert's reference.
+    pub expert: Option<HeartSummary>,
+    /// One by one.
+    pub cases: Vec<HeartFigures>,
+}
+
+impl Evaluation {
+    pub(super) fn new(bundle: &Bundle, hearts: Vec<HeartFigures>, failures: Vec<Failure>) -> Self {
+        let sha256 = bundle.sha256().into_iter().map(|(stage, hash)| (stage.key(), hash)).collect();
+        let card = bundle.card();
+        Self {
+            schema: SCHEMA_NAME,
+            model: Model { name: card.name.clone(), version: card.version.clone(), sha256 },
+            version: env!("CARGO_PKG_VERSION"),
+            hearts: Hearts::of(hearts),
+            failures,
+        }
+    }
+}
+
+impl Hearts {
+    fn of(cases: Vec<HeartFigures>) -> Option<Self> {
+        if cases.is_empty() {
+            return None;
+        }
+        let expert: Vec<_> = cases.iter().filter(|case| case.expert).collect();
+        Some(Self {
+            all: HeartSummary::of(&cases),
+            expert: (!expert.is_empty()).then(|| HeartSummary::of(expert)),
+            cases,
+        })
+    }
+}
