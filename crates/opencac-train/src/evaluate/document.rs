@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use opencac_nets::bundle::Bundle;
 use serde::Serialize;
 
+use super::calcium::CalciumFigures;
+use super::summary::{CalciumSummary, Stratum, strata};
 use super::{Failure, HeartFigures, HeartSummary};
 
 /// Name of the document's form.
@@ -19,8 +21,16 @@ pub struct Evaluation {
     pub model: Model,
     /// Version of the program.
     pub version: &'static str,
+    /// Name of the scoring protocol.
+    pub protocol: String,
+    /// Whether calcium was sought in the reference's heart.
+    pub given_heart: bool,
     /// Hearts of scans.
     pub hearts: Option<Hearts>,
+    /// Calcium of scans.
+    pub calcium: Option<Calcium>,
+    /// Calcium of phantoms.
+    pub phantoms: Option<Phantoms>,
     /// Cases that could not be evaluated.
     pub failures: Vec<Failure>,
 }
@@ -47,22 +57,36 @@ pub struct Hearts {
     pub cases: Vec<HeartFigures>,
 }
 
-impl Evaluation {
-    pub(super) fn new(bundle: &Bundle, hearts: Vec<HeartFigures>, failures: Vec<Failure>) -> Self {
-        let sha256 = bundle.sha256().into_iter().map(|(stage, hash)| (stage.key(), hash)).collect();
+/// Calcium of scans.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Calcium {
+    /// Over all of them.
+    pub all: CalciumSummary,
+    /// One by one.
+    pub cases: Vec<CalciumFigures>,
+}
+
+/// Calcium of phantoms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Phantoms {
+    /// Over all of them.
+    pub all: CalciumSummary,
+    /// By how they were scanned.
+    pub strata: Vec<Stratum>,
+    /// One by one.
+    pub cases: Vec<CalciumFigures>,
+}
+
+impl Model {
+    pub(super) fn of(bundle: &Bundle) -> Self {
         let card = bundle.card();
-        Self {
-            schema: SCHEMA_NAME,
-            model: Model { name: card.name.clone(), version: card.version.clone(), sha256 },
-            version: env!("CARGO_PKG_VERSION"),
-            hearts: Hearts::of(hearts),
-            failures,
-        }
+        let sha256 = bundle.sha256().into_iter().map(|(stage, hash)| (stage.key(), hash)).collect();
+        Self { name: card.name.clone(), version: card.version.clone(), sha256 }
     }
 }
 
 impl Hearts {
-    fn of(cases: Vec<HeartFigures>) -> Option<Self> {
+    pub(super) fn of(cases: Vec<HeartFigures>) -> Option<Self> {
         if cases.is_empty() {
             return None;
         }
@@ -72,5 +96,17 @@ impl Hearts {
             expert: (!expert.is_empty()).then(|| HeartSummary::of(expert)),
             cases,
         })
+    }
+}
+
+impl Calcium {
+    pub(super) fn of(cases: Vec<CalciumFigures>) -> Option<Self> {
+        (!cases.is_empty()).then(|| Self { all: CalciumSummary::of(&cases), cases })
+    }
+}
+
+impl Phantoms {
+    pub(super) fn of(cases: Vec<CalciumFigures>) -> Option<Self> {
+        (!cases.is_empty()).then(|| Self { all: CalciumSummary::of(&cases), strata: strata(&cases), cases })
     }
 }

@@ -22,6 +22,14 @@ pub enum PlanError {
     /// There is nothing to evaluate on.
     #[error("there is no case to evaluate on")]
     NoCases,
+    /// Phantoms of these seeds may have been learned from.
+    #[error("phantoms to evaluate on have seeds below {limit}, found {found}: those above are for training")]
+    Seed {
+        /// The largest seed asked for.
+        found: u64,
+        /// The seed from which on phantoms are for training.
+        limit: u64,
+    },
     /// The bundle lacks a network that the cases are for.
     #[error("bundle {bundle:?} has no network for stage {stage}, which {what} need")]
     NoStage {

@@ -1,6 +1,7 @@
 //! `opencac evaluate`: networks against scans whose answer is known.
 
-use std::collections::BTreeSet;
+mod worst;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,31 +9,47 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use opencac_nets::bundle::Library;
+use opencac_stats::figure::png;
 use opencac_stats::render::{TableStyle, render_all};
 use opencac_train::cases;
 use opencac_train::evaluate::{
-    Evaluation, HeartFigures, HeartSeen, Part, Plan, Watch, evaluate, heart_csv, summary_tables,
+    CalciumFigures, CalciumSeen, Evaluation, HeartFigures, HeartSeen, Part, Plan, Watch, agreement_figures,
+    calcium_csv, evaluate, heart_csv, summary_tables,
 };
 
-use super::statistics::print;
+use super::statistics::{FIGURE_DPI, deepcac_scheme, print};
+use worst::Worst;
 
 /// Measures the networks of a bundle. Name only cases that they were not trained on, with --only where a table holds
 /// both.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
-    /// Data folder: tables of cases, or folders ID/img.nrrd with ID/msk.nrrd
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Table of heart cases; its paths are relative to the data folder [default: DIR/cases.csv, else its folders]
-    #[arg(long, value_name = "FILE")]
+    /// Data folder. Without --hearts, --calcium and --phantoms its own cases are measured as hearts: those of
+    /// DIR/cases.csv, or folders ID/img.nrrd with ID/msk.nrrd
+    #[arg(long, value_name = "DIR", required_unless_present = "phantoms")]
+    data: Option<PathBuf>,
+    /// Table of heart cases; its paths are relative to the data folder
+    #[arg(long, value_name = "FILE", requires = "data")]
     hearts: Option<PathBuf>,
+    /// Table of calcium cases, likewise
+    #[arg(long, value_name = "FILE", requires = "data")]
+    calcium: Option<PathBuf>,
     /// Only the scans of these patients
     #[arg(long, value_name = "PATIENT", value_delimiter = ',')]
     only: Vec<String>,
+    /// Synthetic chests that no training has seen, made on the way
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    phantoms: u64,
+    /// Seed of the first of them
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    first_seed: u64,
+    /// Seek calcium in the reference's heart, to measure the calcium network by itself
+    #[arg(long)]
+    given_heart: bool,
     /// Networks: the name of a bundle (see `opencac model list`) or the path of its folder
     #[arg(long, value_name = "NAME")]
     model: String,
-    /// Folder for evaluation.json and the tables
+    /// Folder for evaluation.json, tables, figures of agreement and pictures of the worst cases
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one JSON document with every number in full precision
@@ -43,12 +60,12 @@ pub struct EvaluateArgs {
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let bundle = Library::of_user().load(&args.model)?;
     let plan = plan(args)?;
-    let mut progress = Progress::new();
-    let evaluation = evaluate(&plan, &bundle, &mut progress);
-    progress.bar.finish_and_clear();
+    let mut show = Show::new(args.out.is_some());
+    let evaluation = evaluate(&plan, &bundle, &mut show);
+    show.bar.finish_and_clear();
     let evaluation = evaluation?;
     if let Some(folder) = &args.out {
-        write(&evaluation, folder)?;
+        write(&evaluation, &show, folder)?;
     }
     let said = if args.json { json(&evaluation)? } else { text(&evaluation) };
     print(|out| out.write_all(said.as_bytes()))?;
@@ -56,15 +73,27 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &EvaluateArgs) -> anyhow::Result<Plan> {
-    let mut plan = Plan { hearts: cases::find(&args.data, args.hearts.as_deref())? };
-    let only: BTreeSet<String> = args.only.iter().cloned().collect();
-    if !only.is_empty() {
-        plan.keep_only(&only)?;
+    let mut plan = Plan { given_heart: args.given_heart, ..Plan::default() };
+    plan.phantoms = args.first_seed..args.first_seed.saturating_add(args.phantoms);
+    if let Some(data) = &args.data {
+        if let Some(table) = &args.hearts {
+            plan.hearts = cases::find(data, Some(table))?;
+        }
+        if let Some(table) = &args.calcium {
+            plan.calcium = cases::find(data, Some(table))?;
+        }
+        if plan.count() == 0 {
+            plan.hearts = cases::find(data, None)?;
+        }
+    }
+    if !args.only.is_empty() {
+        plan.keep_only(&args.only.iter().cloned().collect())?;
     }
     Ok(plan)
 }
 
-fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
+/// Writes everything that was measured into a folder.
+fn write(evaluation: &Evaluation, show: &Show, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("making folder {}", folder.display()))?;
     let save = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
@@ -73,6 +102,22 @@ fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
     save("evaluation.json", json(evaluation)?.as_bytes())?;
     if let Some(hearts) = &evaluation.hearts {
         save("hearts.csv", heart_csv(&hearts.cases).as_bytes())?;
+    }
+    let scans = evaluation.calcium.as_ref().map(|part| (Part::Calcium, &part.cases, &show.worst_scans));
+    let phantoms =
+        evaluation.phantoms.as_ref().map(|part| (Part::Phantoms, &part.cases, &show.worst_phantoms));
+    if scans.is_some() || phantoms.is_some() {
+        save("calcium.csv", calcium_csv(evaluation).as_bytes())?;
+    }
+    for (part, cases, worst) in scans.into_iter().chain(phantoms) {
+        for (name, scene) in agreement_figures(cases, &deepcac_scheme()?)? {
+            save(&format!("{}-{name}.png", part.key()), &png(&scene, FIGURE_DPI)?)?;
+        }
+        for (name, png) in worst.files(part.key()) {
+            save(&name, png)?;
+        }
+        // The figures are there all the same.
+        worst.undrawn().iter().for_each(|error| eprintln!("warning: {error:#}"));
     }
     Ok(())
 }
@@ -85,24 +130,27 @@ fn text(evaluation: &Evaluation) -> String {
     render_all(&summary_tables(evaluation), TableStyle::Text)
 }
 
-/// A bar with the case at hand, on a terminal.
-struct Progress {
+/// A bar with the case at hand, on a terminal; and what is worth a picture.
+struct Show {
     bar: ProgressBar,
+    draws: bool,
+    worst_scans: Worst,
+    worst_phantoms: Worst,
 }
 
-impl Progress {
-    fn new() -> Self {
+impl Show {
+    fn new(draws: bool) -> Self {
         let bar = ProgressBar::new(0);
         if let Ok(style) =
             ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} ({elapsed}, {eta} to go)")
         {
             bar.set_style(style);
         }
-        Self { bar }
+        Self { bar, draws, worst_scans: Worst::default(), worst_phantoms: Worst::default() }
     }
 }
 
-impl Watch for Progress {
+impl Watch for Show {
     fn begin(&mut self, part: Part, id: &str, number: usize, count: usize) {
         self.bar.set_length(count as u64);
         self.bar.set_position(number as u64 - 1);
@@ -110,4 +158,11 @@ impl Watch for Progress {
     }
 
     fn heart(&mut self, _: &HeartFigures, _: &HeartSeen) {}
+
+    fn calcium(&mut self, part: Part, figures: &CalciumFigures, seen: &CalciumSeen) {
+        if self.draws {
+            let worst = if part == Part::Phantoms { &mut self.worst_phantoms } else { &mut self.worst_scans };
+            worst.see(figures, seen);
+        }
+    }
 }
