@@ -20,6 +20,9 @@ use opencac_train::evaluate::{
 use super::statistics::{FIGURE_DPI, deepcac_scheme, print};
 use worst::Worst;
 
+/// Folder of the pictures of the worst cases, in that of the output.
+const WORST_FOLDER: &str = "worst";
+
 /// Measures the networks of a bundle. Name only cases that they were not trained on, with --only where a table holds
 /// both.
 #[derive(Debug, Args)]
@@ -94,7 +97,8 @@ fn plan(args: &EvaluateArgs) -> anyhow::Result<Plan> {
 
 /// Writes everything that was measured into a folder.
 fn write(evaluation: &Evaluation, show: &Show, folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("making folder {}", folder.display()))?;
+    let pictures = folder.join(WORST_FOLDER);
+    std::fs::create_dir_all(&pictures).with_context(|| format!("making folder {}", pictures.display()))?;
     let save = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
@@ -103,18 +107,19 @@ fn write(evaluation: &Evaluation, show: &Show, folder: &Path) -> anyhow::Result<
     if let Some(hearts) = &evaluation.hearts {
         save("hearts.csv", heart_csv(&hearts.cases).as_bytes())?;
     }
-    let scans = evaluation.calcium.as_ref().map(|part| (Part::Calcium, &part.cases, &show.worst_scans));
-    let phantoms =
-        evaluation.phantoms.as_ref().map(|part| (Part::Phantoms, &part.cases, &show.worst_phantoms));
-    if scans.is_some() || phantoms.is_some() {
+    if evaluation.calcium.is_some() || evaluation.phantoms.is_some() {
         save("calcium.csv", calcium_csv(evaluation).as_bytes())?;
     }
-    for (part, cases, worst) in scans.into_iter().chain(phantoms) {
+    let scans = evaluation.calcium.as_ref().map(|part| (Part::Calcium, &part.cases));
+    let phantoms = evaluation.phantoms.as_ref().map(|part| (Part::Phantoms, &part.cases));
+    for (part, cases) in scans.into_iter().chain(phantoms) {
         for (name, scene) in agreement_figures(cases, &deepcac_scheme()?)? {
             save(&format!("{}-{name}.png", part.key()), &png(&scene, FIGURE_DPI)?)?;
         }
+    }
+    for (part, worst) in &show.worst {
         for (name, png) in worst.files(part.key()) {
-            save(&name, png)?;
+            save(&format!("{WORST_FOLDER}/{name}"), png)?;
         }
         // The figures are there all the same.
         worst.undrawn().iter().for_each(|error| eprintln!("warning: {error:#}"));
@@ -134,8 +139,7 @@ fn text(evaluation: &Evaluation) -> String {
 struct Show {
     bar: ProgressBar,
     draws: bool,
-    worst_scans: Worst,
-    worst_phantoms: Worst,
+    worst: [(Part, Worst); 3],
 }
 
 impl Show {
@@ -146,7 +150,14 @@ impl Show {
         {
             bar.set_style(style);
         }
-        Self { bar, draws, worst_scans: Worst::default(), worst_phantoms: Worst::default() }
+        let worst = [Part::Hearts, Part::Calcium, Part::Phantoms].map(|part| (part, Worst::default()));
+        Self { bar, draws, worst }
+    }
+
+    /// The worst of a part, where pictures are wanted.
+    fn worst_of(&mut self, part: Part) -> Option<&mut Worst> {
+        let wanted = self.worst.iter_mut().find(|(of, _)| self.draws && *of == part);
+        wanted.map(|(_, worst)| worst)
     }
 }
 
@@ -157,12 +168,15 @@ impl Watch for Show {
         self.bar.set_message(format!("{}: {id}", part.key()));
     }
 
-    fn heart(&mut self, _: &HeartFigures, _: &HeartSeen) {}
+    fn heart(&mut self, figures: &HeartFigures, seen: &HeartSeen) {
+        if let Some(worst) = self.worst_of(Part::Hearts) {
+            worst.see_heart(figures, seen);
+        }
+    }
 
     fn calcium(&mut self, part: Part, figures: &CalciumFigures, seen: &CalciumSeen) {
-        if self.draws {
-            let worst = if part == Part::Phantoms { &mut self.worst_phantoms } else { &mut self.worst_scans };
-            worst.see(figures, seen);
+        if let Some(worst) = self.worst_of(part) {
+            worst.see_calcium(figures, seen);
         }
     }
 }
