@@ -19,8 +19,8 @@ pub struct CalciumSummary {
     pub n: usize,
     /// Scans that were refused.
     pub refused: usize,
-    /// Intraclass correlation of the Agatston scores with the reference, two-way, absolute agreement, single measurement;
-    /// nothing for fewer than five scores, or scores that are all alike.
+    /// Intraclass correlation of the Agatston scores with the reference: ICC(2,1), two-way, absolute agreement, single
+    /// measurement; nothing for fewer than five scores, or scores that are all alike.
     pub icc_two_way_absolute: Option<Estimate>,
     /// Share of scans in the right class of risk, 0 to 1.
     pub right_class: Option<f64>,
