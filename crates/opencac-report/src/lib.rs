@@ -18,5 +18,5 @@ pub use case::{
 };
 pub use document::{CaseDocument, RESULT_SCHEMA, SCHEMA_NAME};
 pub use html::report;
-pub use picture::{Picture, PictureError, Scene, pictures};
+pub use picture::{Picture, PictureError, Scene, compare_hearts, pictures};
 pub use table::{TableError, TableWriter};

@@ -85,11 +85,7 @@ pub struct HeartCase {
 impl HeartCase {
     /// Reads a case and brings it to the network's grid.
     pub fn load(case: &Case) -> Result<Self, LoadError> {
-        let (volume, labels) = read_case(case)?;
-        let volume =
-            padding_as_air(volume).map_err(|source| LoadError::Grid { id: case.id.clone(), source })?;
-        // The few voxels of other bright tissue inside the expert hearts belong to the heart.
-        let heart = morphology::holes_filled_per_slice(&labels.mask_where(|l| case.labels.contains(&l)));
+        let (volume, heart) = read_heart_case(case)?;
         let (volume, heart) = at_network_spacing(&case.id, volume, heart)?;
         let sample = sample_of(&volume, &heart);
         Ok(Self { id: case.id.clone(), patient: case.patient.clone(), expert: case.expert, volume, sample })
@@ -104,6 +100,15 @@ impl HeartCase {
         let sample = sample_of(&volume, &heart);
         Ok(Self { patient: id.clone(), id, expert: false, volume, sample })
     }
+}
+
+/// The scan of a case with its heart, on the scan's own grid.
+pub fn read_heart_case(case: &Case) -> Result<(Volume, Mask), LoadError> {
+    let (volume, labels) = read_case(case)?;
+    let volume = padding_as_air(volume).map_err(|source| LoadError::Grid { id: case.id.clone(), source })?;
+    // The few voxels of other bright tissue inside the expert hearts belong to the heart.
+    let heart = morphology::holes_filled_per_slice(&labels.mask_where(|l| case.labels.contains(&l)));
+    Ok((volume, heart))
 }
 
 fn sample_of(volume: &Volume, heart: &Mask) -> Sample {

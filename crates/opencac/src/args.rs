@@ -29,4 +29,6 @@ pub enum Command {
     Model(crate::commands::model::ModelArgs),
     /// Trains networks from scans with masks, and from synthetic ones
     Train(Box<crate::commands::train::TrainArgs>),
+    /// Measures networks on scans with masks, and on synthetic ones
+    Evaluate(crate::commands::evaluate::EvaluateArgs),
 }

@@ -18,17 +18,17 @@ const MIN_WIDTH_PX: u32 = 480;
 /// Width of the line around a lesion.
 pub const OUTLINE_PX: i32 = 2;
 /// Height of the strip with title and legend under the anatomy.
-const STRIP_PX: u32 = 72;
+pub const STRIP_PX: u32 = 72;
 
 /// An intensity window by level and width in HU.
 #[derive(Debug, Clone, Copy)]
-struct Window {
+pub struct Window {
     level_hu: f64,
     width_hu: f64,
 }
 
 /// The usual soft-tissue window of the chest.
-const SOFT_TISSUE: Window = Window { level_hu: 40.0, width_hu: 400.0 };
+pub const SOFT_TISSUE: Window = Window { level_hu: 40.0, width_hu: 400.0 };
 
 /// A window for projections, whose noise adds up: blood stays dark grey, and calcium is not all white.
 const PROJECTION: Window = Window { level_hu: 200.0, width_hu: 700.0 };
@@ -107,7 +107,7 @@ pub struct Placement {
 
 impl Placement {
     /// Fits the plane into the image, true to its proportions.
-    fn new(plane: &Plane) -> (Self, u32) {
+    pub fn new(plane: &Plane) -> (Self, u32) {
         let [width_mm, height_mm] = [0, 1].map(|k| plane.size[k] as f64 * plane.spacing_mm[k]);
         let pixels_per_mm = (IMAGE_WIDTH_PX / width_mm).min(IMAGE_MAX_HEIGHT_PX / height_mm);
         let [width, height] = [width_mm, height_mm].map(|mm| ((mm * pixels_per_mm).round() as i32).max(1));
@@ -117,7 +117,7 @@ impl Placement {
     }
 
     /// The continuous column and row of the plane under the centre of a canvas pixel (0.0: centre of the first).
-    fn plane_from_canvas(self, plane: &Plane, x: i32, y: i32) -> [f64; 2] {
+    pub fn plane_from_canvas(self, plane: &Plane, x: i32, y: i32) -> [f64; 2] {
         let [dx, dy] =
             [x - self.area.left, y - self.area.top].map(|d| (f64::from(d) + 0.5) / self.pixels_per_mm);
         [dx / plane.spacing_mm[0] - 0.5, dy / plane.spacing_mm[1] - 0.5]
@@ -147,7 +147,7 @@ fn draw(lesions: &[Lesion], plane: &Plane, window: Window, title: &str) -> Resul
 }
 
 /// The intensities, interpolated linearly between voxel centres.
-fn draw_anatomy(canvas: &mut Canvas, plane: &Plane, placement: Placement, window: Window) {
+pub fn draw_anatomy(canvas: &mut Canvas, plane: &Plane, placement: Placement, window: Window) {
     let grey: Vec<f64> = plane.hu.iter().map(|&hu| window.grey(hu)).collect();
     let area = placement.area;
     for y in area.top..area.bottom {

@@ -6,6 +6,7 @@
 
 mod annotate;
 mod canvas;
+mod compare;
 mod draw;
 mod framing;
 mod palette;
@@ -15,6 +16,7 @@ use opencac_core::score::Lesion;
 use opencac_core::{Mask, Volume, VolumeError};
 use thiserror::Error;
 
+pub use compare::compare_hearts;
 pub(crate) use palette::{colour as colour_of, full_name, short_name};
 
 use framing::Frame;

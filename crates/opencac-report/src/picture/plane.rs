@@ -43,6 +43,13 @@ impl Plane {
         Self::project(scene, &frame, View::AXIAL, |_| true)
     }
 
+    /// The part in the frame of the plane at `y`, seen from the front.
+    pub fn coronal(scene: &Scene<'_>, frame: &Frame, y: usize) -> Self {
+        let mut frame = *frame;
+        frame.0[1] = [y, y];
+        Self::project(scene, &frame, View::CORONAL, |_| true)
+    }
+
     /// The largest intensities of the heart, seen from the feet.
     pub fn axial_projection(scene: &Scene<'_>, frame: &Frame) -> Self {
         Self::heart_projection(scene, frame, View::AXIAL)

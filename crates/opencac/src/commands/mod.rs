@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod demo;
+pub mod evaluate;
 pub mod inspect;
 pub mod model;
 pub mod phantom;
@@ -25,5 +26,6 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Survival(args) => survival::run(*args),
         Command::Phantom(args) => phantom::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use opencac_stats::StatsError;
 use opencac_stats::figure::{Scene, png, svg};
 use opencac_stats::render::{Digits, TableStyle, TextTable, render_all};
 use opencac_stats::scheme::{CategoryScheme, Cut};
@@ -13,7 +14,7 @@ use opencac_stats::table::{Problem, Table, TableFormat, join};
 use serde::Serialize;
 
 /// Resolution of the PNG figures: what journals ask for.
-const FIGURE_DPI: u32 = 300;
+pub const FIGURE_DPI: u32 = 300;
 
 /// Which tables are read and how.
 #[derive(Debug, Args)]
@@ -107,11 +108,7 @@ impl SchemeArgs {
         // Fractional scores between the integers of a published scheme belong to the category below the next
         // integer's, as the contract's schemes say: Rumberger's "1-10" is (0, 10].
         let scheme = match self.scheme {
-            SchemeName::Deepcac => CategoryScheme::new(
-                "deepcac",
-                &["0", "1–100", "101–300", ">300"],
-                &[Cut::after(0.0), Cut::after(100.0), Cut::after(300.0)],
-            ),
+            SchemeName::Deepcac => deepcac_scheme(),
             SchemeName::Rumberger => CategoryScheme::new(
                 "rumberger",
                 &["0", "1–10", "11–100", "101–400", ">400"],
@@ -125,6 +122,15 @@ impl SchemeArgs {
         };
         Ok(scheme?)
     }
+}
+
+/// The classes of Zeleznik 2021.
+pub fn deepcac_scheme() -> Result<CategoryScheme, StatsError> {
+    CategoryScheme::new(
+        "deepcac",
+        &["0", "1–100", "101–300", ">300"],
+        &[Cut::after(0.0), Cut::after(100.0), Cut::after(300.0)],
+    )
 }
 
 fn own_scheme(cuts: &[f64]) -> anyhow::Result<CategoryScheme> {
@@ -236,7 +242,7 @@ fn pretty<T: Serialize>(document: &T, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes to standard output; a reader that stopped listening (`| head`) is no error.
-fn print(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+pub fn print(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
