@@ -114,36 +114,48 @@ impl Resampler {
     ) {
         assert_eq!(voxels.len(), self.source.voxel_count());
         assert_eq!(out.len(), self.target.slice_voxel_count());
+        if !self.axes[2].inside[z] {
+            return out.fill(outside);
+        }
+        let columns = self.target.size()[0];
+        for (y, out) in out.chunks_exact_mut(columns).enumerate() {
+            self.linear_row(voxels, [y, z], 0, outside, out);
+        }
+    }
+
+    /// Linear interpolation of a part of a target row of an inner slice, from column `first` on.
+    fn linear_row<T: Copy + Into<f64>>(
+        &self,
+        voxels: &[T],
+        [y, z]: [usize; 2],
+        first: usize,
+        outside: f64,
+        out: &mut [f64],
+    ) {
         let [x_map, y_map, z_map] = &self.axes;
-        if !z_map.inside[z] {
+        if !y_map.inside[y] {
             return out.fill(outside);
         }
         let [nx, ny, _] = self.source.size();
         let row = |y: usize, z: usize| &voxels[(z * ny + y) * nx..][..nx];
         let [slice_low, slice_high] = [z_map.lower[z], z_map.upper[z]];
-        for (y, out) in out.chunks_exact_mut(self.target.size()[0]).enumerate() {
-            if !y_map.inside[y] {
-                out.fill(outside);
+        let [row_low, row_high] = [y_map.lower[y], y_map.upper[y]];
+        let rows = [
+            row(row_low, slice_low),
+            row(row_high, slice_low),
+            row(row_low, slice_high),
+            row(row_high, slice_high),
+        ];
+        for (x, out) in (first..).zip(out) {
+            if !x_map.inside[x] {
+                *out = outside;
                 continue;
             }
-            let [row_low, row_high] = [y_map.lower[y], y_map.upper[y]];
-            let rows = [
-                row(row_low, slice_low),
-                row(row_high, slice_low),
-                row(row_low, slice_high),
-                row(row_high, slice_high),
-            ];
-            for (x, out) in out.iter_mut().enumerate() {
-                if !x_map.inside[x] {
-                    *out = outside;
-                    continue;
-                }
-                let (low, high, weight) = (x_map.lower[x], x_map.upper[x], x_map.weight[x]);
-                let along_x = rows.map(|row| mix(row[low].into(), row[high].into(), weight));
-                let front = mix(along_x[0], along_x[1], y_map.weight[y]);
-                let back = mix(along_x[2], along_x[3], y_map.weight[y]);
-                *out = mix(front, back, z_map.weight[z]);
-            }
+            let (low, high, weight) = (x_map.lower[x], x_map.upper[x], x_map.weight[x]);
+            let along_x = rows.map(|row| mix(row[low].into(), row[high].into(), weight));
+            let front = mix(along_x[0], along_x[1], y_map.weight[y]);
+            let back = mix(along_x[2], along_x[3], y_map.weight[y]);
+            *out = mix(front, back, z_map.weight[z]);
         }
     }
 
@@ -204,14 +216,38 @@ pub fn nearest(volume: &Volume, target: &Grid, outside_hu: i16) -> Result<Volume
     Ok(Volume::new(target.clone(), hu)?)
 }
 
-/// A mask on another grid: where the linearly interpolated mask (1 inside, 0 outside) exceeds `threshold`.
+/// A mask on another grid: where the linearly interpolated mask (1 inside, 0 outside) exceeds `threshold`, which is 0 or
+/// more.
 ///
 /// # Errors
 /// As [`Resampler::new`].
 pub fn linear_mask(mask: &Mask, target: &Grid, threshold: f32) -> Result<Mask, ResampleError> {
     let resampler = Resampler::new(mask.grid(), target)?;
+    let mut voxels = vec![false; target.voxel_count()];
+    let Some(bounds) = mask.bounding_box() else { return Ok(Mask::new(target.clone(), voxels)?) };
+    // Only what lies between two voxels of which one is in the mask's box can be in the result.
+    let reached = |axis: usize| {
+        let (map, [first, last]) = (&resampler.axes[axis], bounds[axis]);
+        move |index: usize| map.inside[index] && map.upper[index] >= first && map.lower[index] <= last
+    };
+    let [columns, rows, _] = target.size();
+    let within_x = reached(0);
+    let from = (0..columns).position(&within_x).unwrap_or(columns);
+    let to = (0..columns).rposition(&within_x).map_or(from, |last| last + 1);
+    let (within_y, within_z) = (reached(1), reached(2));
     let levels: Vec<u8> = mask.voxels().iter().map(|&v| u8::from(v)).collect();
-    let voxels = resampler.linear(&levels, 0.0, |value| value as f32 > threshold);
+    voxels.par_chunks_exact_mut(columns).enumerate().for_each_init(
+        || vec![0.0; to - from],
+        |values, (row, out)| {
+            let (y, z) = (row % rows, row / rows);
+            if within_y(y) && within_z(z) {
+                resampler.linear_row(&levels, [y, z], from, 0.0, values);
+                for (out, value) in out[from..to].iter_mut().zip(values.iter()) {
+                    *out = *value as f32 > threshold;
+                }
+            }
+        },
+    );
     Ok(Mask::new(target.clone(), voxels)?)
 }
 
@@ -355,6 +391,23 @@ mod tests {
             let inside = |&hu: &&i16| *hu != -2000;
             prop_assert!(found.hu().iter().filter(inside).all(|hu| (-1024..=3071).contains(hu)));
             prop_assert!(found.hu().iter().any(|hu| *hu != -2000));
+        }
+    }
+
+    #[test]
+    fn a_mask_is_where_its_levels_exceed_the_threshold() {
+        let source = Grid::axial([12, 10, 9], [2.0, 2.5, 3.0], PatientPoint([1.0, -4.0, 7.0])).unwrap();
+        let target = Grid::axial([31, 40, 22], [0.9, 0.8, 1.3], PatientPoint([-2.0, -6.0, 5.5])).unwrap();
+        for seed in 0..4_usize {
+            let set = |o: usize| {
+                let [x, y, z] = source.index(o).0;
+                (3 + seed..8).contains(&x) && (seed..7).contains(&y) && z > 4 && (x * 7 + y * 5 + z) % 4 > 0
+            };
+            let voxels: Vec<bool> = (0..source.voxel_count()).map(set).collect();
+            let levels: Vec<u8> = voxels.iter().map(|v| u8::from(*v)).collect();
+            let expected = Resampler::new(&source, &target).unwrap().linear(&levels, 0.0, |v| v as f32 > 0.3);
+            let mask = Mask::new(source.clone(), voxels).unwrap();
+            assert!(linear_mask(&mask, &target, 0.3).unwrap().voxels() == expected, "{seed}");
         }
     }
 }

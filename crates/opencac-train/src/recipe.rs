@@ -38,7 +38,7 @@ pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64, steps: u64) -> 
         cases,
         seed,
         steps,
-        batch: 2,
+        batch: 8,
         schedule: Schedule::OneCycle { peak: 5e-3 },
         trainer: TrainerSettings {
             optimizer: AdamW::USUAL,

@@ -273,6 +273,13 @@ pub enum PostStep {
         /// The share, from 0 to 1.
         share: f64,
     },
+    /// Takes out coronary lesions of which no voxel is coronary calcium with at least a probability.
+    SureLesions {
+        /// Voxels from this intensity on make a lesion, connected over faces, edges and corners.
+        hu: i16,
+        /// The probability.
+        probability: f64,
+    },
     /// Takes out what is further from the heart than this.
     WithinHeart {
         /// The distance in mm.

@@ -173,13 +173,18 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                 )?;
                 stage == Stage::Calcium
             }
+            PostStep::SureLesions { probability, .. } => {
+                let fit = (0.0..=1.0).contains(probability);
+                at.unless(fit, "output.then probability", probability, "0 to 1")?;
+                stage == Stage::Calcium
+            }
             PostStep::FlattenTop { share } => {
                 at.unless((0.0..1.0).contains(share), "output.then share", share, "0 or more, under 1")?;
                 stage != Stage::Calcium
             }
             _ => stage != Stage::Calcium,
         };
-        let expected = "within_heart for calcium, any other step for the heart";
+        let expected = "within_heart or sure_lesions for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
     }
     Ok(())

@@ -7,6 +7,7 @@
 
 mod decide;
 mod input;
+mod lesions;
 mod post;
 mod region;
 mod run;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::decide::Decision;
 use super::region::{IndexBox, index_box, network_grid};
 use super::tiles::{self, Channels, Tiling};
-use super::{CascadeError, NetworkInput, post};
+use super::{CascadeError, NetworkInput, lesions, post};
 use crate::bundle::{PostStep, StageCard};
 use crate::network::Network;
 use crate::segmentation::ProbabilityMap;
@@ -59,11 +59,18 @@ pub fn segment_calcium(
     run_over(card, network, &input, |z, slice| result.take(z, slice))?;
     let (mut labels, mut probability) = (result.labels, result.probability);
     for step in &card.output.then {
-        if let PostStep::WithinHeart { margin_mm } = *step {
-            let heart = heart.ok_or(CascadeError::NoHeart { what: "the surroundings of the heart" })?;
-            let near = morphology::dilated_mm(heart, margin_mm);
-            let found = labels.iter_mut().zip(&mut probability).zip(near.voxels());
-            found.filter(|(_, near)| !**near).for_each(|(found, _)| (*found.0, *found.1) = (0, 0));
+        match *step {
+            PostStep::WithinHeart { margin_mm } => {
+                let heart = heart.ok_or(CascadeError::NoHeart { what: "the surroundings of the heart" })?;
+                let near = morphology::dilated_mm(heart, margin_mm);
+                let found = labels.iter_mut().zip(&mut probability).zip(near.voxels());
+                found.filter(|(_, near)| !**near).for_each(|(found, _)| (*found.0, *found.1) = (0, 0));
+            }
+            PostStep::SureLesions { hu, probability: least } => {
+                lesions::drop_unsure(scan, &mut labels, &probability, hu, least as f32)?;
+            }
+            // The others are for the heart.
+            _ => {}
         }
     }
     let labels = LabelMap::new(scan.grid().clone(), labels)?;

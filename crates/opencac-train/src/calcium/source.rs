@@ -1,5 +1,8 @@
 //! Draws training samples of calcium: a heart, deposits placed into it, a patch of it, a scanner's imperfections.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::case::{CalciumCase, View};
 use super::deposit::paint;
 use super::place::{draw_coronary, draw_hard_negatives};
@@ -9,7 +12,10 @@ use crate::augment::{Rng, add_noise, below, between, blur_axes, chance, normal, 
 use crate::sample::{Drawn, SampleSource};
 
 /// Voxels of a patch along x, y, z.
-pub const PATCH: [usize; 3] = [96, 96, 32];
+pub const PATCH: [usize; 3] = [64, 64, 16];
+
+/// Patches drawn from one heart with its deposits: painting takes longer than cutting.
+const PATCHES_A_HEART: u64 = 4;
 
 /// Share of samples from phantoms, where there are phantoms and real scans.
 const SYNTHETIC: f64 = 0.5;
@@ -22,12 +28,16 @@ const SIZE_SD: f32 = 0.07;
 const CANDIDATE_HU: f32 = 115.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
 const OUTSIDE_MM: f32 = -5.0;
-/// How much a voxel counts against a candidate in the heart that is none of the classes: those of a class are few, bone
-/// outside is plenty, and of what is no candidate a sample is enough.
-const DEPOSIT_WEIGHT: f32 = 4.0;
-const OUTSIDE_WEIGHT: f32 = 0.02;
+/// How much candidates outside count against those in the heart, and how often and how much a voxel that is no candidate
+/// does.
+const OUTSIDE_WEIGHT: f32 = 0.03;
 const PLAIN_SHARE: f64 = 0.02;
 const PLAIN_WEIGHT: f32 = 0.1;
+/// The voxels of a class in a patch count together as much as so many, and the square root of their number more.
+const EVEN_VOXELS: f32 = 20.0;
+/// What is none of the classes counts together at most this many times as much as the classes, and this at least.
+const NOTHING_SHARE: f32 = 1.5;
+const NOTHING_LEAST: f32 = 150.0;
 
 /// Draws patches of hearts.
 #[derive(Debug)]
@@ -35,13 +45,46 @@ pub struct CalciumSource {
     real: Vec<CalciumCase>,
     synthetic: Vec<CalciumCase>,
     seed: u64,
+    /// The hearts painted last, by number.
+    painted: Mutex<VecDeque<(u64, Arc<Painted>)>>,
+}
+
+/// Painted hearts that are kept: one for each thread that draws, of which there are few.
+const KEPT: usize = 4;
+
+/// A heart with its deposits.
+#[derive(Debug)]
+struct Painted {
+    region: Region,
+    frame: [[f32; 2]; 3],
 }
 
 impl CalciumSource {
     /// A source over cases, each drawn as often as the others of its kind.
     pub fn new(cases: Vec<CalciumCase>, seed: u64) -> Self {
         let (synthetic, real) = cases.into_iter().partition(|case| case.synthetic);
-        Self { real, synthetic, seed }
+        Self { real, synthetic, seed, painted: Mutex::default() }
+    }
+
+    /// The heart of a number, painted now or a moment ago.
+    fn painted(&self, number: u64) -> Arc<Painted> {
+        let kept = |hearts: &VecDeque<(u64, Arc<Painted>)>| {
+            hearts.iter().find(|(found, _)| *found == number).map(|(_, heart)| Arc::clone(heart))
+        };
+        // A thread that panicked left whole hearts behind or none.
+        let lock = || self.painted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(heart) = kept(&lock()) {
+            return heart;
+        }
+        let mut rng = rng(self.seed, number);
+        let (case, view) = self.pick(&mut rng);
+        let mut region = view.region();
+        place_deposits(&mut region, case.synthetic, &mut rng);
+        let heart = Arc::new(Painted { region, frame: view.frame });
+        let mut hearts = lock();
+        hearts.truncate(KEPT - 1);
+        hearts.push_front((number, Arc::clone(&heart)));
+        heart
     }
 
     fn pick(&self, rng: &mut Rng) -> (&CalciumCase, &View) {
@@ -58,20 +101,21 @@ impl SampleSource for CalciumSource {
     }
 
     fn draw(&self, index: u64) -> Drawn {
-        let mut rng = rng(self.seed, index);
+        let painted = self.painted(index / PATCHES_A_HEART);
+        let mut rng = rng(self.seed.wrapping_add(PATCH_STREAM), index);
         let rng = &mut rng;
-        let (case, view) = self.pick(rng);
-        let mut region = view.region();
-        place_deposits(&mut region, case.synthetic, rng);
-        let start = patch_start(&region, rng);
+        let start = patch_start(&painted.region, rng);
         let mut patch = match chance(rng, TURNED) {
-            true => Patch::turned(&region, start, rng),
-            false => Patch::cut(&region, start),
+            true => Patch::turned(&painted.region, start, rng),
+            false => Patch::cut(&painted.region, start),
         };
         patch.vary(rng);
-        patch.drawn(&Frame::jittered(view, start, rng), rng)
+        patch.drawn(&Frame::jittered(painted.frame, start, rng), rng)
     }
 }
+
+/// Added to the seed where patches are drawn, so that they share no random numbers with the hearts.
+const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
 
 /// Phantoms have their calcium; most real hearts have none and get some.
 fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
@@ -218,7 +262,8 @@ impl Patch {
                 first + step * at as f32
             }));
         }
-        let weight = (0..count).map(|i| self.weight(i, rng)).collect();
+        let mut weight: Vec<f32> = (0..count).map(|i| self.weight(i, rng)).collect();
+        self.balance(&mut weight);
         let target = self.labels.iter().map(|l| if *l == IGNORED { 0 } else { *l }).collect();
         Drawn { input, target, weight }
     }
@@ -235,10 +280,23 @@ impl Patch {
         if label == 0 && self.hu[i] < CANDIDATE_HU {
             return if chance(rng, PLAIN_SHARE) { PLAIN_WEIGHT } else { 0.0 };
         }
-        match (self.depth_mm[i] < OUTSIDE_MM, label) {
-            (true, _) => OUTSIDE_WEIGHT,
-            (false, 0) => 1.0,
-            (false, _) => DEPOSIT_WEIGHT,
+        if self.depth_mm[i] < OUTSIDE_MM { OUTSIDE_WEIGHT } else { 1.0 }
+    }
+
+    /// A large plaque must not drown a small one, nor the noise of a patch its plaques.
+    fn balance(&self, weight: &mut [f32]) {
+        let mut sums = [0.0; 9];
+        for (w, label) in weight.iter().zip(&self.labels).filter(|(_, label)| **label != IGNORED) {
+            sums[usize::from(*label)] += w;
+        }
+        let mut factors =
+            sums.map(|sum: f32| if sum > EVEN_VOXELS { (EVEN_VOXELS / sum).sqrt() } else { 1.0 });
+        let classes: f32 = (1..9).map(|c| sums[c] * factors[c]).sum();
+        // Together the classes weigh what their number deserves, and nothing in proportion to them.
+        let most = (NOTHING_SHARE * classes).max(NOTHING_LEAST);
+        factors[0] = if sums[0] > most { most / sums[0] } else { 1.0 };
+        for (w, label) in weight.iter_mut().zip(&self.labels).filter(|(_, label)| **label != IGNORED) {
+            *w *= factors[usize::from(*label)];
         }
     }
 
@@ -260,9 +318,9 @@ struct Frame {
 }
 
 impl Frame {
-    fn jittered(view: &View, start: [isize; 3], rng: &mut Rng) -> Self {
+    fn jittered(frame: [[f32; 2]; 3], start: [isize; 3], rng: &mut Rng) -> Self {
         let axes = std::array::from_fn(|k| {
-            let [first, step] = view.frame[k];
+            let [first, step] = frame[k];
             let scale = normal(rng, 1.0, 0.05).clamp(0.85, 1.15);
             let shift = normal(rng, 0.0, 0.05);
             [(first + step * start[k] as f32) * scale + shift, step * scale]
@@ -307,12 +365,12 @@ mod tests {
         let source = CalciumSource::new(vec![case(false), case(true)], 3);
         let voxels: usize = PATCH.iter().product();
         let mut seen = [0; 9];
-        for index in 0..16 {
+        for index in 0..32 {
             let drawn = source.draw(index);
             assert_eq!(drawn.input.len(), 5 * voxels);
             assert!(drawn.input.iter().all(|v| v.is_finite() && v.abs() < 8.0));
             assert!(drawn.input[voxels..2 * voxels].iter().all(|v| v.abs() <= 1.0));
-            assert!(drawn.weight.iter().all(|w| (0.0..=DEPOSIT_WEIGHT).contains(w)));
+            assert!(drawn.weight.iter().all(|w| (0.0..=1.0).contains(w)));
             drawn.target.iter().for_each(|class| seen[usize::from(*class)] += 1);
             if index < 2 {
                 assert!(drawn == source.draw(index), "sample {index} differs when drawn again");
@@ -326,7 +384,7 @@ mod tests {
         let view = &case(false).views[0];
         let region = view.region();
         // The patch begins before the region.
-        let patch = Patch::cut(&region, [-20, 20, 2]);
+        let patch = Patch::cut(&region, [-20, 30, 10]);
         let rng = &mut rng(1, 0);
         let [nx, ny, _] = PATCH;
         for i in 0..patch.hu.len() {
@@ -335,7 +393,7 @@ mod tests {
             if at[0] < 20 {
                 assert_eq!((weight, patch.labels[i]), (0.0, IGNORED));
             } else if patch.labels[i] == 7 {
-                assert_eq!(weight, DEPOSIT_WEIGHT);
+                assert_eq!(weight, 1.0);
             } else if patch.labels[i] == 0 && patch.beside_deposit(i) {
                 assert_eq!(weight, 0.0);
             }
@@ -346,7 +404,7 @@ mod tests {
     #[test]
     fn a_turned_patch_shows_the_same_plaque() {
         let region = case(false).views[0].region();
-        let start = [17, 17, 2];
+        let start = [33, 33, 10];
         let volume = |patch: &Patch| patch.labels.iter().filter(|l| **l == 7).count() as f32;
         let straight = Patch::cut(&region, start);
         for seed in 0..5 {

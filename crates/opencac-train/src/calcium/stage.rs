@@ -18,6 +18,9 @@ pub const OTHER: u8 = 8;
 const MARGIN_MM: f64 = 8.0;
 /// Calcium is looked for this far outside the heart mask: masks are a voxel of 3 mm off here and there.
 const WITHIN_MM: f64 = 4.0;
+/// What the scoring calls calcium, and how sure the network must be of a part of each lesion.
+const CALCIUM_HU: i16 = 130;
+const SURE: f64 = 0.75;
 const WINDOW: Window = Window { lowest_hu: -250.0, highest_hu: 1150.0, zero_hu: 130.0, unit_hu: 200.0 };
 
 /// The classes in order.
@@ -79,7 +82,10 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
         output: OutputCard {
             labels: LABELS.to_vec(),
             threshold: 0.5,
-            then: vec![PostStep::WithinHeart { margin_mm: WITHIN_MM }],
+            then: vec![
+                PostStep::WithinHeart { margin_mm: WITHIN_MM },
+                PostStep::SureLesions { hu: CALCIUM_HU, probability: SURE },
+            ],
         },
     }
 }

@@ -2,18 +2,21 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use opencac_core::score::{CategoryScheme, Protocol};
+use opencac_nets::bundle::Library;
 use opencac_phantom::{PhantomSpec, generate};
 use opencac_pipeline::batch;
 use opencac_pipeline::case::Options;
-use opencac_pipeline::masks::{GivenCalcium, GivenMasks};
+use opencac_pipeline::masks::GivenMasks;
 use opencac_pipeline::output::OutputFolder;
 use opencac_pipeline::person::Person;
 
 use super::phantom::{self, Format};
+use super::score::DEFAULT_MODEL;
 use crate::talk::Talk;
 
 /// Makes a synthetic chest CT with known calcium as a DICOM series, scores it, and writes every output.
@@ -41,12 +44,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let options = Options {
         protocol: Protocol::AGATSTON_130.to_owned(),
         mass_factor: None,
-        masks: GivenMasks {
-            heart: Some(scan.join("heart.nii.gz")),
-            calcium: Some(GivenCalcium::Labels(scan.join("labels.nii.gz"))),
-            reference: None,
-        },
-        networks: None,
+        masks: GivenMasks::default(),
+        networks: Some(Arc::new(Library::of_user().load(DEFAULT_MODEL)?)),
         scheme: CategoryScheme::DeepCac,
         person: Person::default(),
         accepted: Default::default(),
@@ -57,8 +56,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     talk.end().context("standard output cannot be written")?;
     let tally = tally?;
     eprintln!(
-        "The scan was made with an Agatston score of {:.1} before noise; its masks were those of the synthetic person.\n\
-         Open {} in a browser.",
+        "The scan was made with an Agatston score of {:.1} before noise.\nOpen {} in a browser.",
         made.truth.noise_free.agatston,
         args.out.join("report.html").display()
     );

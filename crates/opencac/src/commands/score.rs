@@ -19,7 +19,7 @@ use opencac_pipeline::person::{Person, RiskFactors};
 use crate::talk::Talk;
 
 /// The networks that are used where none are named.
-const DEFAULT_MODEL: &str = "opencac-base";
+pub(super) const DEFAULT_MODEL: &str = "opencac-base";
 
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
