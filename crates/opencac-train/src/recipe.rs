@@ -1,6 +1,6 @@
 //! The settings with which networks are trained.
 
-use opencac_nets::trainer::{AdamW, TrainerSettings};
+use opencac_nets::trainer::{AdamW, Loss, TrainerSettings};
 use opencac_nets::unet::UNetSpec;
 
 use crate::run::RunSettings;
@@ -19,10 +19,10 @@ pub fn heart(cases: Vec<String>, seed: u64, steps: u64) -> RunSettings {
         batch: 2,
         schedule: Schedule::OneCycle { peak: 8e-3 },
         trainer: TrainerSettings {
+            loss: Loss::DiceAndCrossEntropy { dice_smooth: 50.0 },
             optimizer: AdamW::USUAL,
-            gradient_clip: 5.0,
+            gradient_clip: Some(5.0),
             ema_decay: 0.98,
-            dice_smooth: 50.0,
         },
         statistics_batches: 20,
     }
@@ -41,10 +41,10 @@ pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64, steps: u64) -> 
         batch: 2,
         schedule: Schedule::OneCycle { peak: 5e-3 },
         trainer: TrainerSettings {
+            loss: Loss::DiceAndCrossEntropy { dice_smooth: 20.0 },
             optimizer: AdamW::USUAL,
-            gradient_clip: 5.0,
+            gradient_clip: Some(5.0),
             ema_decay: 0.98,
-            dice_smooth: 20.0,
         },
         statistics_batches: 20,
     }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use opencac_formats::atomic::{WriteError, write_atomically};
-use opencac_nets::trainer::{LossReport, TrainError, Trainer, TrainerSettings};
+use opencac_nets::trainer::{LossReport, TrainError, Trainer, TrainerSettings, TrainingDevice};
 use opencac_nets::unet::{UNetSpec, UNetWeights};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -151,7 +151,7 @@ fn open(settings: &RunSettings, folder: &Path, resume: bool) -> Result<(Trainer,
     let wrong = |source| RunError::Settings { path: path.clone(), source };
     let json = serde_json::to_string_pretty(settings).map_err(wrong)?;
     let weights = UNetWeights::random(&settings.network, settings.seed);
-    let mut trainer = Trainer::new(&settings.network, weights, settings.trainer)?;
+    let mut trainer = Trainer::new(&settings.network, weights, settings.trainer, TrainingDevice::Cpu)?;
     let mut metrics = METRICS_HEADER.to_owned();
     match (path.is_file(), resume) {
         (true, false) => return Err(RunError::Occupied { path: folder.to_owned() }),
@@ -195,7 +195,7 @@ fn read(path: &Path) -> Result<Vec<u8>, RunError> {
 
 #[cfg(test)]
 mod tests {
-    use opencac_nets::trainer::AdamW;
+    use opencac_nets::trainer::{AdamW, Loss};
     use opencac_nets::unet::{Activation, Norm, NormOrder, OutputActivation, Stem, UNetLayout};
 
     use super::*;
@@ -230,8 +230,12 @@ mod tests {
             output: OutputActivation::Sigmoid,
         })
         .unwrap();
-        let trainer =
-            TrainerSettings { optimizer: AdamW::USUAL, gradient_clip: 5.0, ema_decay: 0.9, dice_smooth: 5.0 };
+        let trainer = TrainerSettings {
+            loss: Loss::DiceAndCrossEntropy { dice_smooth: 5.0 },
+            optimizer: AdamW::USUAL,
+            gradient_clip: Some(5.0),
+            ema_decay: 0.9,
+        };
         RunSettings {
             network,
             cases: vec!["bars".into()],
