@@ -37,7 +37,8 @@ fn scene(rows: &[Row]) -> Scene {
     curves(
         &[
             CurvePanel { title: "Loss", logarithmic: true, curves: losses },
-            CurvePanel { title: "Learning rate", logarithmic: true, curves: rates },
+            // Its last steps are next to nothing: a logarithmic axis would show little else.
+            CurvePanel { title: "Learning rate", logarithmic: false, curves: rates },
         ],
         "Step",
     )
