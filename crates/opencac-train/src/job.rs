@@ -1,11 +1,11 @@
 //! From a data folder to a bundle: what `opencac train` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, BundleError, Card, Format, Method, StageCard};
-use opencac_nets::trainer::LossReport;
+use opencac_nets::trainer::{LossReport, TrainingDevice};
 use opencac_nets::unet::UNetWeights;
 use thiserror::Error;
 
@@ -15,7 +15,8 @@ use crate::heart::{self, HeartCase, HeartSource};
 use crate::load::LoadError;
 use crate::phantoms::{self, FIRST_SEED};
 use crate::recipe;
-use crate::run::{self, Pace, RunError};
+use crate::run::{self, Pace, RUN_FILE, RunError, RunSettings, Sources};
+use crate::validation::Validation;
 
 /// Folder of the finished networks beside those of the runs.
 pub const BUNDLE_FOLDER: &str = "bundle";
@@ -33,12 +34,18 @@ pub struct Job {
     pub synthetic: PathBuf,
     /// Patients whose scans are not learned from.
     pub leave_out: BTreeSet<String>,
+    /// Patients who are held out and tried on during the training; nothing for a training without.
+    pub validate: Option<HeldOut>,
     /// Synthetic cases to learn from beside the real ones.
     pub phantoms: usize,
     /// Seed of first weights and samples.
     pub seed: u64,
     /// Steps; nothing for those of the recipe.
     pub steps: Option<u64>,
+    /// Samples a step; nothing for those of the recipe.
+    pub batch: Option<usize>,
+    /// What computes.
+    pub device: TrainingDevice,
     /// Folder of the runs and of the bundle.
     pub out: PathBuf,
     /// Goes on where the runs in the folder were left.
@@ -47,6 +54,17 @@ pub struct Job {
     pub pace: Pace,
     /// Name of the bundle.
     pub name: String,
+}
+
+/// Patients who are held out, and how often they are tried on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldOut {
+    /// The patients.
+    pub patients: BTreeSet<String>,
+    /// Steps between two evaluations.
+    pub every: u64,
+    /// Evaluations without improvement after which a run ends; nothing to go on to the last step.
+    pub patience: Option<u64>,
 }
 
 /// What is told while a job is going on.
@@ -75,40 +93,75 @@ pub enum JobError {
     /// The network's layout is not in order.
     #[error(transparent)]
     Network(opencac_nets::unet::SpecError),
-    /// A patient to be left out is none of the table.
-    #[error("no case is of patient {patient}, who is to be left out; there are {known}")]
+    /// A patient who is spoken of is none of the table.
+    #[error("no case is of patient {patient}, who is to be {purpose}; there are {known}")]
     Patient {
         /// The patient.
         patient: String,
+        /// What was to be done with the patient's cases.
+        purpose: &'static str,
         /// Those of the table.
         known: String,
+    },
+    /// A patient is to be left out and tried on at once.
+    #[error("patient {patient} is to be left out and validated on: choose one of the two")]
+    Both {
+        /// The patient.
+        patient: String,
+    },
+    /// A stage has nothing to learn from or nobody to be tried on.
+    #[error("stage {stage}: no case is left to {purpose}")]
+    NoCase {
+        /// The stage.
+        stage: Stage,
+        /// What for.
+        purpose: &'static str,
+    },
+    /// The published networks have no synthetic cases.
+    #[error("the published networks are trained on real cases only, {found} synthetic ones are asked for")]
+    NoPhantoms {
+        /// How many are asked for.
+        found: usize,
     },
 }
 
 impl Job {
     /// Trains the heart network and writes it as a bundle.
+    ///
+    /// # Errors
+    /// [`JobError`] names the case, the file or the step.
     pub fn heart(&self, watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
         let hearts = cases::find(&self.data, self.hearts.as_deref())?;
-        self.check_left_out(&[&hearts])?;
+        self.check_patients(&[&hearts])?;
+        self.claim(&[&self.out])?;
         let (card, weights) = self.train_heart(&hearts, &self.out, watch)?;
         self.write(vec![(Stage::Heart, card, weights)])
     }
 
     /// Trains the calcium network and writes it as a bundle, which needs a heart mask beside it.
+    ///
+    /// # Errors
+    /// As [`Job::heart`].
     pub fn calcium(&self, watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
         let calcium = cases::find(&self.data, self.calcium.as_deref())?;
-        self.check_left_out(&[&calcium])?;
+        self.check_patients(&[&calcium])?;
+        self.claim(&[&self.out])?;
         let (card, weights) = self.train_calcium(&calcium, &self.out, watch)?;
         self.write(vec![(Stage::Calcium, card, weights)])
     }
 
     /// Trains both and writes one bundle.
+    ///
+    /// # Errors
+    /// As [`Job::heart`].
     pub fn all(&self, watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
         let hearts = cases::find(&self.data, self.hearts.as_deref())?;
         let calcium = cases::find(&self.data, self.calcium.as_deref())?;
-        self.check_left_out(&[&hearts, &calcium])?;
-        let heart = self.train_heart(&hearts, &self.out.join(Stage::Heart.key()), watch)?;
-        let calcium = self.train_calcium(&calcium, &self.out.join(Stage::Calcium.key()), watch)?;
+        self.check_patients(&[&hearts, &calcium])?;
+        let folders = [Stage::Heart, Stage::Calcium].map(|stage| self.out.join(stage.key()));
+        self.claim(&[&folders[0], &folders[1]])?;
+        let heart = self.train_heart(&hearts, &folders[0], watch)?;
+        let calcium = self.train_calcium(&calcium, &folders[1], watch)?;
         self.write(vec![(Stage::Heart, heart.0, heart.1), (Stage::Calcium, calcium.0, calcium.1)])
     }
 
@@ -118,12 +171,13 @@ impl Job {
         folder: &Path,
         watch: &mut dyn Watch,
     ) -> Result<(StageCard, UNetWeights), JobError> {
+        let (learned, held_out) = self.split(table, Stage::Calcium)?;
         watch.begin("reading calcium", None);
         let input = calcium::input_card();
-        let mut cases = Vec::new();
-        for case in self.kept(table) {
-            cases.push(CalciumCase::load(case, &input)?);
-        }
+        let load = |cases: Vec<&Case>| {
+            cases.into_iter().map(|case| CalciumCase::load(case, &input)).collect::<Result<Vec<_>, _>>()
+        };
+        let (mut cases, held_out) = (load(learned)?, load(held_out)?);
         for number in 0..self.phantoms as u64 {
             watch.begin(&format!("synthetic heart {} of {}", number + 1, self.phantoms), None);
             let id = format!("phantom-{number}");
@@ -141,15 +195,15 @@ impl Job {
             };
             cases.push(CalciumCase { synthetic: true, ..CalciumCase::load(&case, &input)? });
         }
-        let names = cases.iter().map(|case| case.id.clone()).collect();
+        let names = |cases: &[CalciumCase]| cases.iter().map(|case| case.id.clone()).collect::<Vec<_>>();
         let network = calcium::network().map_err(JobError::Network)?;
-        let settings =
-            recipe::calcium(network, names, self.seed, self.steps.unwrap_or(recipe::CALCIUM_STEPS));
+        let recipe = recipe::calcium(network, names(&cases), self.seed);
+        let settings = self.adjusted(recipe, names(&held_out), recipe::VALIDATION_BATCHES);
         let source = CalciumSource::new(cases, self.seed);
-        watch.begin("calcium", Some(settings.steps));
-        let weights = run::run(&source, &settings, self.pace, folder, self.resume, &mut |step, report| {
-            watch.step(step, report);
-        })?;
+        let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
+        let sources =
+            Sources { training: &source, held_out: settings.validation.is_some().then_some(&tried) };
+        let weights = self.train(sources, &settings, Stage::Calcium.key(), folder, watch)?;
         Ok((calcium::stage_card(settings.network), weights))
     }
 
@@ -159,44 +213,129 @@ impl Job {
         folder: &Path,
         watch: &mut dyn Watch,
     ) -> Result<(StageCard, UNetWeights), JobError> {
+        let (learned, held_out) = self.split(table, Stage::Heart)?;
         watch.begin("reading hearts", None);
-        let real = self.kept(table).map(HeartCase::load).collect::<Result<Vec<_>, _>>()?;
+        let load = |cases: Vec<&Case>| cases.into_iter().map(HeartCase::load).collect::<Result<Vec<_>, _>>();
+        let (real, held_out) = (load(learned)?, load(held_out)?);
         let seeds = FIRST_SEED..FIRST_SEED + self.phantoms as u64;
         let synthetic = seeds.map(HeartCase::synthetic).collect::<Result<Vec<_>, _>>()?;
         let names = real.iter().chain(&synthetic).map(|case| case.id.clone()).collect();
-        let settings = recipe::heart(names, self.seed, self.steps.unwrap_or(recipe::HEART_STEPS));
+        let held_out_names = held_out.iter().map(|case| case.id.clone()).collect();
+        let recipe = recipe::heart(names, self.seed);
+        let settings = self.adjusted(recipe, held_out_names, recipe::VALIDATION_BATCHES);
         let source = HeartSource::new(&real, &synthetic, self.seed);
-        watch.begin("heart", Some(settings.steps));
-        let weights = run::run(&source, &settings, self.pace, folder, self.resume, &mut |step, report| {
-            watch.step(step, report);
-        })?;
+        let tried = HeartSource::new(&held_out, &[], Validation::seed(self.seed));
+        let sources =
+            Sources { training: &source, held_out: settings.validation.is_some().then_some(&tried) };
+        let weights = self.train(sources, &settings, Stage::Heart.key(), folder, watch)?;
         Ok((heart::stage_card(settings.network), weights))
     }
 
-    /// The cases of patients who are not left out.
-    fn kept<'a>(&'a self, table: &'a [Case]) -> impl Iterator<Item = &'a Case> {
-        table.iter().filter(|case| !self.leave_out.contains(&case.patient))
+    /// A recipe's settings with what this job wants otherwise.
+    pub(crate) fn adjusted(&self, recipe: RunSettings, held_out: Vec<String>, batches: u64) -> RunSettings {
+        let validation = self.validate.as_ref().map(|HeldOut { every, patience, .. }| Validation {
+            cases: held_out,
+            every: *every,
+            batches,
+            patience: *patience,
+        });
+        RunSettings {
+            steps: self.steps.unwrap_or(recipe.steps),
+            batch: self.batch.unwrap_or(recipe.batch),
+            device: self.device,
+            validation,
+            ..recipe
+        }
+    }
+
+    pub(crate) fn train(
+        &self,
+        sources: Sources<'_>,
+        settings: &RunSettings,
+        what: &str,
+        folder: &Path,
+        watch: &mut dyn Watch,
+    ) -> Result<UNetWeights, JobError> {
+        watch.begin(what, Some(settings.steps));
+        let mut after = |step, report: &LossReport| watch.step(step, report);
+        Ok(run::run(sources, settings, self.pace, folder, self.resume, &mut after)?)
+    }
+
+    /// Makes the folders of the runs before anything is read, so that a run killed while its cases are made can be
+    /// resumed too, and one that would be in the way is told at once.
+    pub(crate) fn claim(&self, folders: &[&Path]) -> Result<(), JobError> {
+        if self.resume && !self.out.is_dir() {
+            return Err(RunError::NothingToResume { path: self.out.clone() }.into());
+        }
+        for folder in folders {
+            let path = folder.to_path_buf();
+            if !self.resume && folder.join(RUN_FILE).is_file() {
+                return Err(RunError::Occupied { path }.into());
+            }
+            std::fs::create_dir_all(folder).map_err(|source| RunError::Io { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// What is learned from and what is held out.
+    pub(crate) fn split<'a>(
+        &self,
+        table: &'a [Case],
+        stage: Stage,
+    ) -> Result<(Vec<&'a Case>, Vec<&'a Case>), JobError> {
+        let is_held_out = |case: &Case| self.held_out().any(|patient| *patient == case.patient);
+        let (held_out, learned): (Vec<_>, Vec<_>) = table
+            .iter()
+            .filter(|case| !self.leave_out.contains(&case.patient))
+            .partition(|case| is_held_out(case));
+        if learned.is_empty() && self.phantoms == 0 {
+            return Err(JobError::NoCase { stage, purpose: "learn from" });
+        }
+        if held_out.is_empty() && self.validate.is_some() {
+            return Err(JobError::NoCase { stage, purpose: "validate on" });
+        }
+        Ok((learned, held_out))
+    }
+
+    fn held_out(&self) -> impl Iterator<Item = &String> {
+        self.validate.iter().flat_map(|held_out| &held_out.patients)
     }
 
     /// A misspelt name would let a patient teach who is tested later.
-    fn check_left_out(&self, tables: &[&[Case]]) -> Result<(), JobError> {
+    pub(crate) fn check_patients(&self, tables: &[&[Case]]) -> Result<(), JobError> {
         let known: BTreeSet<&str> =
             tables.iter().flat_map(|table| table.iter()).map(|case| case.patient.as_str()).collect();
-        match self.leave_out.iter().find(|patient| !known.contains(patient.as_str())) {
+        let left_out = self.leave_out.iter().map(|patient| (patient, "left out"));
+        for (patient, purpose) in left_out.chain(self.held_out().map(|patient| (patient, "validated on"))) {
+            if !known.contains(patient.as_str()) {
+                let known = known.into_iter().collect::<Vec<_>>().join(", ");
+                return Err(JobError::Patient { patient: patient.clone(), purpose, known });
+            }
+        }
+        match self.held_out().find(|patient| self.leave_out.contains(*patient)) {
+            Some(patient) => Err(JobError::Both { patient: patient.clone() }),
             None => Ok(()),
-            Some(patient) => Err(JobError::Patient {
-                patient: patient.clone(),
-                known: known.into_iter().collect::<Vec<_>>().join(", "),
-            }),
         }
     }
 
     fn write(&self, stages: Vec<(Stage, StageCard, UNetWeights)>) -> Result<PathBuf, JobError> {
-        let (mut cards, mut weights) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+        let (mut cards, mut weights) = (BTreeMap::new(), BTreeMap::new());
         for (stage, card, values) in stages {
             cards.insert(stage, Box::new(card));
             weights.insert(stage, values);
         }
+        let method = Method::Cascade {
+            locate: cards.remove(&Stage::Locate),
+            heart: cards.remove(&Stage::Heart),
+            calcium: cards.remove(&Stage::Calcium),
+        };
+        let folder = self.out.join(BUNDLE_FOLDER);
+        Bundle::new(self.card(method), weights)?.write(&folder)?;
+        Ok(folder)
+    }
+
+    /// The card of the bundle.
+    pub(crate) fn card(&self, method: Method) -> Card {
         let mut training_data = vec![format!("cases of {}", self.data.display())];
         if self.phantoms > 0 {
             training_data.push(format!("{} synthetic chests made by this program", self.phantoms));
@@ -205,7 +344,11 @@ impl Job {
             let left_out = self.leave_out.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             training_data.push(format!("left out: {left_out}"));
         }
-        let card = Card {
+        let held_out: Vec<&str> = self.held_out().map(String::as_str).collect();
+        if !held_out.is_empty() {
+            training_data.push(format!("held out, and used to choose the weights: {}", held_out.join(", ")));
+        }
+        Card {
             format: Format::V1,
             name: self.name.clone(),
             version: "1".to_owned(),
@@ -216,14 +359,7 @@ impl Job {
             limits: vec![
                 "not evaluated: run opencac evaluate on scans that it was not trained on".to_owned(),
             ],
-            method: Method::Cascade {
-                locate: cards.remove(&Stage::Locate),
-                heart: cards.remove(&Stage::Heart),
-                calcium: cards.remove(&Stage::Calcium),
-            },
-        };
-        let folder = self.out.join(BUNDLE_FOLDER);
-        Bundle::new(card, weights)?.write(&folder)?;
-        Ok(folder)
+            method,
+        }
     }
 }

@@ -4,6 +4,7 @@ use opencac_core::{GridError, LabelMap, Mask, Volume, VolumeError, resample};
 use opencac_formats::image::{ImageError, read_labels};
 use opencac_formats::scan::{ScanError, read_volume};
 use opencac_nets::cascade::CascadeError;
+use opencac_nets::deepcac::DeepcacError;
 use thiserror::Error;
 
 use crate::cases::Case;
@@ -74,6 +75,15 @@ pub enum LoadError {
         /// Why not.
         #[source]
         source: CascadeError,
+    },
+    /// A step of the published system cannot be taken.
+    #[error("case {id}: a step of the published system cannot be taken")]
+    Published {
+        /// The case.
+        id: String,
+        /// Why not.
+        #[source]
+        source: Box<DeepcacError>,
     },
     /// A calcium case has no heart mask.
     #[error("case {id}: {found}, expected a heart mask with at least one voxel")]

@@ -1,51 +1,58 @@
 //! The settings with which networks are trained.
 
-use opencac_nets::trainer::{AdamW, TrainerSettings};
+use opencac_nets::trainer::{AdamW, Loss, TrainerSettings, TrainingDevice};
 use opencac_nets::unet::UNetSpec;
 
 use crate::run::RunSettings;
 use crate::schedule::Schedule;
 
 /// Steps after which the heart network no longer got better.
-pub const HEART_STEPS: u64 = 600;
+const HEART_STEPS: u64 = 900;
+
+/// Batches of an evaluation on validation cases.
+pub const VALIDATION_BATCHES: u64 = 20;
 
 /// Settings of the heart network that is part of the program; docs/model-log.md tells how they were found.
-pub fn heart(cases: Vec<String>, seed: u64, steps: u64) -> RunSettings {
+pub fn heart(cases: Vec<String>, seed: u64) -> RunSettings {
     RunSettings {
         network: UNetSpec::compact(1),
         cases,
         seed,
-        steps,
+        steps: HEART_STEPS,
         batch: 2,
         schedule: Schedule::OneCycle { peak: 8e-3 },
         trainer: TrainerSettings {
+            loss: Loss::DiceAndCrossEntropy { dice_smooth: 50.0 },
             optimizer: AdamW::USUAL,
-            gradient_clip: 5.0,
+            gradient_clip: Some(5.0),
             ema_decay: 0.98,
-            dice_smooth: 50.0,
         },
         statistics_batches: 20,
+        device: TrainingDevice::Cpu,
+        validation: None,
     }
 }
 
 /// Steps of the calcium network.
-pub const CALCIUM_STEPS: u64 = 1200;
+const CALCIUM_STEPS: u64 = 1200;
 
 /// Settings of the calcium network that is part of the program.
-pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64, steps: u64) -> RunSettings {
+pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings {
     RunSettings {
         network,
         cases,
         seed,
-        steps,
+        steps: CALCIUM_STEPS,
         batch: 8,
         schedule: Schedule::OneCycle { peak: 5e-3 },
         trainer: TrainerSettings {
+            loss: Loss::CrossEntropy,
             optimizer: AdamW::USUAL,
-            gradient_clip: 5.0,
+            gradient_clip: Some(5.0),
             ema_decay: 0.98,
-            dice_smooth: 1e9,
         },
         statistics_batches: 20,
+        device: TrainingDevice::Cpu,
+        validation: None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::unet::{UNetWeights, WeightTensor};
+use crate::unet::{UNetSpec, UNetWeights, WeightError, WeightTensor};
 
 /// The file's bytes: the same for the same weights.
 pub(super) fn encode(weights: &UNetWeights) -> Result<Vec<u8>, safetensors::SafeTensorError> {
@@ -19,6 +19,14 @@ impl UNetWeights {
     /// Where they are more than such a file holds.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
         encode(self)
+    }
+
+    /// The weights of such a file.
+    ///
+    /// # Errors
+    /// [`WeightError`] where it is none, or its tensors are not those of `spec`.
+    pub fn from_safetensors(spec: &UNetSpec, bytes: &[u8]) -> Result<Self, WeightError> {
+        Self::new(spec, decode(bytes).map_err(|detail| WeightError::File { detail })?)
     }
 }
 

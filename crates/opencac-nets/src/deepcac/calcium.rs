@@ -29,15 +29,37 @@ pub struct CalciumInput {
 }
 
 impl CalciumInput {
+    /// Voxels of a cube along x, y, z.
+    pub const CUBE: [usize; 3] = CUBE;
+
     /// Whether the box is smaller than one cube on some axis. The published program leaves such a case out.
     pub fn is_skipped(&self) -> bool {
         self.size.iter().zip(CUBE).any(|(&size, cube)| size < cube)
     }
 
+    /// Cubes along x, y, z that cover the box.
+    pub fn cubes(&self) -> [usize; 3] {
+        [0, 1, 2].map(|k| self.size[k].div_ceil(CUBE[k]))
+    }
+
     /// The values of the cube at a position in cubes; beyond the box they are 0, which is 1023.5 HU.
-    fn cube(&self, position: [usize; 3]) -> Vec<f32> {
+    pub fn cube(&self, position: [usize; 3]) -> Vec<f32> {
+        self.cut_cube(&self.values, position, f16::ZERO).into_iter().map(f32::from).collect()
+    }
+
+    /// A mask of the curated volume as the box shows it.
+    pub fn boxed(&self, mask: &Mask) -> Vec<bool> {
+        cut(mask.voxels(), mask.grid().size(), self.start.map(|s| s as isize), self.size, false)
+    }
+
+    /// The cube at a position in cubes of what [`boxed`](Self::boxed) gives; beyond the box is nothing.
+    pub fn mask_cube(&self, boxed: &[bool], position: [usize; 3]) -> Vec<bool> {
+        self.cut_cube(boxed, position, false)
+    }
+
+    fn cut_cube<T: Copy>(&self, in_box: &[T], position: [usize; 3], beyond: T) -> Vec<T> {
         let start = [0, 1, 2].map(|k| (position[k] * CUBE[k]) as isize);
-        cut(&self.values, self.size, start, CUBE, f16::ZERO).into_iter().map(f32::from).collect()
+        cut(in_box, self.size, start, CUBE, beyond)
     }
 }
 
@@ -79,7 +101,7 @@ pub fn segment_calcium(
 ) -> Result<Mask, DeepcacError> {
     let grid = curated.grid();
     let mut in_box = vec![false; input.values.len()];
-    let cubes = [0, 1, 2].map(|k| input.size[k].div_ceil(CUBE[k]));
+    let cubes = input.cubes();
     for z in 0..cubes[2] {
         for y in 0..cubes[1] {
             for x in 0..cubes[0] {

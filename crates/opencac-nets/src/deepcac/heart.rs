@@ -29,6 +29,22 @@ pub struct HeartInput {
     pub findings: Vec<Finding>,
 }
 
+impl HeartInput {
+    /// Voxels of the input along x, y, z.
+    pub const SIZE: [usize; 3] = [INPUT_ZYX[2], INPUT_ZYX[1], INPUT_ZYX[0]];
+    /// Slices of it that come from the scan; the others are 0.
+    pub const SLICES: usize = COARSE[2];
+
+    /// What the network should find: a heart on the curated grid as the slices show it, x fastest.
+    ///
+    /// # Errors
+    /// [`DeepcacError`] where the heart cannot be resampled.
+    pub fn target(&self, heart: &Mask) -> Result<Vec<bool>, DeepcacError> {
+        let (_, coarse) = grids(heart.grid(), self.start)?;
+        Ok(resample::nearest_mask(heart, &coarse)?.voxels().to_vec())
+    }
+}
+
 /// Cuts the box around the rough heart, resamples it and brings it to the network's size.
 ///
 /// # Errors

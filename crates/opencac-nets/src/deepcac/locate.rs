@@ -27,6 +27,20 @@ pub struct LocateInput {
     start: [isize; 3],
 }
 
+impl LocateInput {
+    /// Voxels of the cube along x, y, z.
+    pub const SIZE: [usize; 3] = [CUBE; 3];
+
+    /// What the network should find: a heart on the curated grid as the cube shows it, x fastest.
+    ///
+    /// # Errors
+    /// [`DeepcacError::Resample`] where the heart cannot be resampled.
+    pub fn target(&self, heart: &Mask) -> Result<Vec<bool>, DeepcacError> {
+        let coarse = resample::nearest_mask(heart, &self.coarse)?;
+        Ok(cut(coarse.voxels(), self.coarse.size(), self.start, [CUBE; 3], false))
+    }
+}
+
 /// Resamples the curated volume to 3 mm and brings it to the network's cube.
 ///
 /// The number of voxels along x serves for all three axes, so a volume is followed by water or cut along z.

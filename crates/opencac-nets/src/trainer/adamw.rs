@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tensors;
 
-/// The optimizer's constants.
+/// The optimizer's constants; without decay it is Adam (Kingma and Ba 2015, arXiv 1412.6980).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdamW {
@@ -19,6 +19,9 @@ pub struct AdamW {
 impl AdamW {
     /// The authors' constants.
     pub const USUAL: Self = Self { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 1e-2 };
+
+    /// Adam as Keras has it by default, which the published system was trained with.
+    pub const KERAS_ADAM: Self = Self { betas: [0.9, 0.999], epsilon: 1e-7, weight_decay: 0.0 };
 
     /// Moves `weights` against `gradients`; `step` counts from 1.
     pub(super) fn step(
@@ -50,11 +53,11 @@ impl AdamW {
     }
 }
 
-/// Shortens the gradient of all tensors together to `longest`; gives the length it had.
-pub(super) fn clip(gradients: &mut Tensors, longest: f32) -> f64 {
+/// Shortens the gradient of all tensors together to `longest`, if there is a limit; gives the length it had.
+pub(super) fn clip(gradients: &mut Tensors, longest: Option<f32>) -> f64 {
     let squares = gradients.values().flat_map(|t| &t.values).map(|v| f64::from(*v).powi(2));
     let length = squares.sum::<f64>().sqrt();
-    if length > f64::from(longest) {
+    if let Some(longest) = longest.filter(|longest| length > f64::from(*longest)) {
         let factor = (f64::from(longest) / length) as f32;
         gradients.values_mut().flat_map(|t| &mut t.values).for_each(|v| *v *= factor);
     }
@@ -86,9 +89,10 @@ mod tests {
     #[test]
     fn long_gradients_are_shortened() {
         let mut gradient = one(8.0);
-        assert_eq!(clip(&mut gradient, 5.0), 8.0);
+        assert_eq!(clip(&mut gradient, Some(5.0)), 8.0);
         assert_eq!(gradient, one(5.0));
-        assert_eq!(clip(&mut gradient, 6.0), 5.0);
+        assert_eq!(clip(&mut gradient, Some(6.0)), 5.0);
+        assert_eq!(clip(&mut gradient, None), 5.0);
         assert_eq!(gradient, one(5.0));
     }
 }

@@ -5,7 +5,9 @@
 //! part of it depends on how a version of Burn stores its records.
 
 mod adamw;
+mod batch_dice;
 mod checkpoint;
+mod device;
 mod loss;
 
 use std::collections::BTreeMap;
@@ -19,7 +21,8 @@ use thiserror::Error;
 use crate::unet::{UNet, UNetError, UNetSpec, UNetWeights, WeightError, WeightTensor};
 
 pub use adamw::AdamW;
-pub use loss::LossReport;
+pub use device::TrainingDevice;
+pub use loss::{Loss, LossReport};
 
 type Tensors = BTreeMap<String, WeightTensor>;
 
@@ -27,14 +30,15 @@ type Tensors = BTreeMap<String, WeightTensor>;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainerSettings {
+    /// What it makes small.
+    pub loss: Loss,
     /// The optimizer.
     pub optimizer: AdamW,
-    /// The gradient of all tensors together is shortened to this length.
-    pub gradient_clip: f32,
-    /// Share of the average of the weights that a step keeps, in [0, 1). The first steps keep less.
+    /// The gradient of all tensors together is shortened to this length; nothing to leave it as it is.
+    pub gradient_clip: Option<f32>,
+    /// Share of the average of the weights that a step keeps, in [0, 1); with 0 the average is the last weights. The
+    /// first steps keep less.
     pub ema_decay: f64,
-    /// Added to both sides of the Dice fraction, in voxels.
-    pub dice_smooth: f64,
 }
 
 /// Some samples: `[sample, channel, z, y, x]`, row-major; targets and weights without the channel.
@@ -96,6 +100,18 @@ pub enum TrainError {
         /// How many classes there are.
         classes: usize,
     },
+    /// The loss is one of networks with one output channel.
+    #[error("the loss batch_dice is one of a single output channel, the network has {found} output channels")]
+    Channels {
+        /// Channels of the network.
+        found: usize,
+    },
+    /// The program was built without the device.
+    #[error("this program was built without the device {device}; build it with --features {device}")]
+    NotBuilt {
+        /// The device's name.
+        device: &'static str,
+    },
     /// Loss or gradient is NaN or infinite.
     #[error("step {step}: the {part} is not finite; a lower learning rate may help")]
     NotFinite {
@@ -143,11 +159,16 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Training from `weights` on, on the CPU.
+    /// Training from `weights` on.
     ///
     /// # Errors
-    /// [`TrainError::Weights`] where they do not fit `spec`.
-    pub fn new(spec: &UNetSpec, weights: UNetWeights, settings: TrainerSettings) -> Result<Self, TrainError> {
+    /// [`TrainError::Weights`] where they do not fit `spec`, [`TrainError::NotBuilt`] for a device of another build.
+    pub fn new(
+        spec: &UNetSpec,
+        weights: UNetWeights,
+        settings: TrainerSettings,
+        device: TrainingDevice,
+    ) -> Result<Self, TrainError> {
         weights.check(spec)?;
         let weights = weights.into_tensors();
         let learned = learned_names(spec);
@@ -159,7 +180,7 @@ impl Trainer {
         Ok(Self {
             spec: spec.clone(),
             settings,
-            device: Device::flex().autodiff(),
+            device: device.open()?.autodiff(),
             learned,
             step: 0,
             ema: weights.clone(),
@@ -196,11 +217,11 @@ impl Trainer {
     /// [`TrainError`] where the batch does not fit, or loss or gradient are not finite.
     pub fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<LossReport, TrainError> {
         let net = UNet::new(&self.spec, &self.weights()?, &self.device)?;
+        self.seed_dropout(self.step);
         let out = forward(&net, batch, &self.device)?;
         let shape = out.dims();
         let logits = read(out.clone(), "output")?.values;
-        let (report, slope) =
-            loss::dice_and_cross_entropy(&logits, shape[1], batch, self.settings.dice_smooth)?;
+        let (report, slope) = self.settings.loss.of(&logits, shape[1], batch)?;
         if !report.total().is_finite() {
             return Err(TrainError::NotFinite { step: self.step, part: "loss" });
         }
@@ -225,6 +246,20 @@ impl Trainer {
         Ok(LossReport { gradient_length: length, ..report })
     }
 
+    /// What is made small, of weights as they are used after training: normalised by their stored statistics, without
+    /// dropout.
+    ///
+    /// # Errors
+    /// [`TrainError`] where weights or batch do not fit, or the loss is not finite.
+    pub fn loss_of(&self, weights: &UNetWeights, batch: &Batch) -> Result<f64, TrainError> {
+        let device = self.device.clone().inner();
+        let out = forward(&UNet::new(&self.spec, weights, &device)?, batch, &device)?;
+        let channels = out.dims()[1];
+        let (report, _) = self.settings.loss.of(&read(out, "output")?.values, channels, batch)?;
+        let loss = report.total();
+        if loss.is_finite() { Ok(loss) } else { Err(TrainError::NotFinite { step: self.step, part: "loss" }) }
+    }
+
     /// The same weights with the statistics of their normalisations measured anew: the mean over batches, each
     /// normalised by itself as in training. Needed for averaged weights, whose activations no step ever saw.
     ///
@@ -242,9 +277,10 @@ impl Trainer {
         zeroed.iter_mut().filter(|(name, _)| is_statistic(name)).for_each(|(_, t)| t.values.fill(0.0));
         let zeroed = UNetWeights::new(&self.spec, zeroed).map_err(TrainError::from)?;
         let mut sums: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        let mut count = 0;
+        let mut count = 0_u64;
         for batch in batches {
             let net = UNet::new(&self.spec, &zeroed, &self.device).map_err(TrainError::from)?;
+            self.seed_dropout(count);
             forward(&net, &batch?, &self.device)?;
             let after = net.weights().map_err(TrainError::from)?.into_tensors();
             for (name, tensor) in after.into_iter().filter(|(name, _)| is_statistic(name)) {
@@ -256,10 +292,17 @@ impl Trainer {
         let mut measured = weights.clone().into_tensors();
         for (name, sum) in sums {
             if let Some(tensor) = measured.get_mut(&name) {
-                tensor.values = sum.iter().map(|s| (s / f64::from(count)) as f32).collect();
+                tensor.values = sum.iter().map(|s| (s / count as f64) as f32).collect();
             }
         }
         Ok(UNetWeights::new(&self.spec, measured).map_err(TrainError::from)?)
+    }
+
+    /// What is dropped depends on the step alone, so that a training taken up again drops the same.
+    fn seed_dropout(&self, step: u64) {
+        if self.spec.layout().concat_dropout > 0.0 {
+            self.device.clone().inner().seed(step);
+        }
     }
 
     fn named_gradients(&self, net: &UNet, gradients: &Gradients) -> Result<Tensors, TrainError> {

@@ -50,6 +50,12 @@ pub enum SpecError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WeightError {
+    /// A file of weights cannot be read as one.
+    #[error("weights: {detail}")]
+    File {
+        /// Why not.
+        detail: String,
+    },
     /// The network needs a tensor that is not there.
     #[error("weights: tensor {tensor} is missing, expected shape {expected:?}")]
     Missing {

@@ -4,6 +4,7 @@
 
 mod axis;
 mod bland_altman;
+mod curves;
 mod font;
 mod forest;
 
@@ -16,7 +17,7 @@ mod scene;
 mod svg;
 
 pub use bland_altman::bland_altman;
-
+pub use curves::{Curve, CurvePanel, curves};
 pub use forest::{ForestRow, forest};
 pub use heat_map::heat_map;
 pub use kaplan_meier::{KaplanMeierFigure, kaplan_meier};

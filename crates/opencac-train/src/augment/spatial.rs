@@ -51,6 +51,11 @@ impl Placement {
         Self { centre, matrix, elastic: vec![[0.0; 3]; CONTROL.pow(3)] }
     }
 
+    /// Turned by angles in degrees about x, then y, then z, without scale or bending.
+    pub fn turned(centre: [f32; 3], degrees: [f32; 3]) -> Self {
+        Self { matrix: rotation(degrees.map(f32::to_radians)), ..Self::straight(centre) }
+    }
+
     /// A random placement about the target (or, now and then, anywhere).
     pub fn draw(source: &Sample, ranges: &SpatialRanges, rng: &mut Rng) -> Self {
         let bounds = source.target_box().filter(|_| !chance(rng, ranges.anywhere));

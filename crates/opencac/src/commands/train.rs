@@ -1,14 +1,20 @@
 //! `opencac train`: networks from scans with masks.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use opencac_nets::trainer::LossReport;
-use opencac_train::job::{Job, Watch};
+use opencac_nets::Stage;
+use opencac_nets::trainer::{LossReport, TrainingDevice};
+use opencac_train::job::{HeldOut, Job, Watch};
+use opencac_train::published::Published;
 use opencac_train::run::Pace;
+
+/// Synthetic chests of a training with this program's own recipe.
+const PHANTOMS: usize = 40;
 
 /// Trains networks and writes them as a bundle, which `score --model` and `evaluate --model` take.
 #[derive(Debug, Args)]
@@ -16,6 +22,9 @@ pub struct TrainArgs {
     /// What to train
     #[arg(value_enum)]
     stage: TrainStage,
+    /// Networks and settings to train with
+    #[arg(long, value_enum, default_value_t = Recipe::Opencac)]
+    recipe: Recipe,
     /// Data folder: tables of cases, or folders ID/img.nrrd with ID/msk.nrrd
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -37,15 +46,30 @@ pub struct TrainArgs {
     /// Patients whose scans are not learned from, for evaluation
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     leave_out: Vec<String>,
-    /// Synthetic chests to learn from as well
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    phantoms: usize,
+    /// Patients to hold out and try the networks on now and then; the weights that do best there are kept
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    validate: Vec<String>,
+    /// Steps between two evaluations on them
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
+    validate_every: u64,
+    /// Evaluations without improvement after which to stop [default: go on to the last step]
+    #[arg(long, value_name = "N", requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
+    patience: Option<u64>,
+    /// Synthetic chests to learn from as well [default: 40; the published networks have none]
+    #[arg(long, value_name = "N")]
+    phantoms: Option<usize>,
     /// Seed of the first weights and of all samples
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Steps [default: those of the recipe]
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
+    /// Samples a step, which memory may limit [default: those of the recipe]
+    #[arg(long, value_name = "N")]
+    batch: Option<NonZeroUsize>,
+    /// What computes; another device than cpu has to be built in
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    device: Device,
     /// Threads that draw samples beside the training itself
     #[arg(long, value_name = "N", default_value_t = 2)]
     draw_threads: usize,
@@ -59,39 +83,112 @@ pub struct TrainArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TrainStage {
+    /// Where the heart is, for the published system alone
+    Locate,
     /// The heart on whole scans at 3 mm
     Heart,
     /// The calcium in and about the heart
     Calcium,
-    /// Both, one after the other, as one bundle
+    /// All of them, one after the other, as one bundle
     All,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Recipe {
+    /// The networks of this program
+    Opencac,
+    /// The published networks of Zeleznik et al. 2021 with their settings; made for several GPUs
+    Deepcac,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Device {
+    /// The processor
+    Cpu,
+    /// An NVIDIA GPU
+    Cuda,
+    /// Any GPU, through WebGPU
+    Wgpu,
+}
+
+impl Device {
+    fn of_training(self) -> TrainingDevice {
+        match self {
+            Self::Cpu => TrainingDevice::Cpu,
+            Self::Cuda => TrainingDevice::Cuda,
+            Self::Wgpu => TrainingDevice::Wgpu,
+        }
+    }
+}
+
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    let job = Job {
+    let job = job(args);
+    let mut progress = Progress::new();
+    let trained = match (args.recipe, args.stage) {
+        (Recipe::Opencac, TrainStage::Locate) => {
+            bail!(
+                "the networks of this program find the heart on the whole scan: locate needs --recipe deepcac"
+            )
+        }
+        (Recipe::Opencac, TrainStage::Heart) => job.heart(&mut progress).map(Published::Bundle),
+        (Recipe::Opencac, TrainStage::Calcium) => job.calcium(&mut progress).map(Published::Bundle),
+        (Recipe::Opencac, TrainStage::All) => job.all(&mut progress).map(Published::Bundle),
+        (Recipe::Deepcac, stage) => job.published(stage.published(), &mut progress),
+    };
+    progress.bar.finish_and_clear();
+    match trained.context("the training did not come to its end")? {
+        Published::Bundle(folder) => {
+            eprintln!("The networks are in {}; try them with --model {0}.", folder.display());
+        }
+        Published::Weights(files) => {
+            let files = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" and ");
+            eprintln!(
+                "The weights are in {files}. They become a bundle when locate, heart and calcium are trained into \
+                 the same folder."
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn job(args: &TrainArgs) -> Job {
+    let phantoms = match args.recipe {
+        Recipe::Opencac => PHANTOMS,
+        Recipe::Deepcac => 0,
+    };
+    Job {
         data: args.data.clone(),
         hearts: args.hearts.clone(),
         calcium: args.calcium.clone(),
         synthetic: args.synthetic.clone().unwrap_or_else(|| args.out.join("synthetic")),
         leave_out: args.leave_out.iter().cloned().collect(),
-        phantoms: args.phantoms,
+        validate: (!args.validate.is_empty()).then(|| HeldOut {
+            patients: args.validate.iter().cloned().collect(),
+            every: args.validate_every,
+            patience: args.patience,
+        }),
+        phantoms: args.phantoms.unwrap_or(phantoms),
         seed: args.seed,
         steps: args.steps,
+        batch: args.batch.map(NonZeroUsize::get),
+        device: args.device.of_training(),
         out: args.out.clone(),
         resume: args.resume,
         pace: Pace { draw_threads: args.draw_threads, checkpoint_every: args.checkpoint_every },
         name: args.name.clone(),
-    };
-    let mut progress = Progress::new();
-    let trained = match args.stage {
-        TrainStage::Heart => job.heart(&mut progress),
-        TrainStage::Calcium => job.calcium(&mut progress),
-        TrainStage::All => job.all(&mut progress),
-    };
-    progress.bar.finish_and_clear();
-    let folder = trained.context("the training did not come to its end")?;
-    eprintln!("The networks are in {}; try them with --model {0}.", folder.display());
-    Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl TrainStage {
+    /// The stages of the published system that it names.
+    fn published(self) -> &'static [Stage] {
+        match self {
+            Self::Locate => &[Stage::Locate],
+            Self::Heart => &[Stage::Heart],
+            Self::Calcium => &[Stage::Calcium],
+            Self::All => &Stage::ALL,
+        }
+    }
 }
 
 /// A bar with the losses, on a terminal.
