@@ -7,7 +7,7 @@ use opencac_core::{Finding, Grid, LabelMap, Mask, Refusal, Volume, VolumeError};
 use thiserror::Error;
 
 use crate::bundle::{Bundle, Method};
-use crate::cascade::{self, CascadeError};
+use crate::cascade::{self, CascadeError, lesions};
 use crate::deepcac::{self, DeepcacError};
 use crate::stage::Stage;
 
@@ -103,10 +103,17 @@ impl ProbabilityMap {
         (probability * 255.0).round() as u8
     }
 
-    /// The voxels of at least a probability; none of probability 0.
-    pub fn at_least(&self, probability: f32) -> Mask {
-        let least = Self::step_of(probability).max(1);
-        self.0.mask_where(|step| step >= least)
+    /// Voxels of the scan from `bound_hu` on and of at least a probability, where they make a lesion with a core: one voxel
+    /// of at least the probability `core`.
+    ///
+    /// # Errors
+    /// [`VolumeError`] where the scan lies on another grid.
+    pub fn lesions(&self, scan: &Volume, bound_hu: i16, least: f32, core: f32) -> Result<Mask, VolumeError> {
+        VolumeError::check_same_grid(self.0.grid(), scan.grid())?;
+        let least = Self::step_of(least).max(1);
+        let voxels = scan.hu().iter().zip(self.0.labels());
+        let lesions = voxels.map(|(hu, step)| *hu >= bound_hu && *step >= least).collect();
+        lesions::with_core(scan, lesions, self.0.labels(), core)
     }
 }
 

@@ -8,9 +8,10 @@ use opencac_nets::segmentation::{Curated, ProbabilityMap};
 use crate::input::Loaded;
 use crate::output::Images;
 
-/// Probabilities between which a network is in doubt.
-const POSSIBLE: f32 = 0.25;
-const CERTAIN: f32 = 0.75;
+/// Least probability of a voxel, and of the surest voxel of its lesion: for what is almost certainly coronary calcium, and
+/// for all that may well be.
+const CERTAIN: [f32; 2] = [0.6, 0.95];
+const POSSIBLE: [f32; 2] = [0.4, 0.6];
 
 /// What was given or found in a scan.
 #[derive(Debug)]
@@ -64,8 +65,8 @@ impl Segments {
     /// where the masks are not a network's.
     pub fn score_range(&self, scan: &Volume, protocol: &Protocol) -> Option<Result<[f64; 2], VolumeError>> {
         let map = self.probability.as_ref()?;
-        let of = |probability| {
-            let candidates = Candidates::Mask(map.at_least(probability));
+        let of = |[least, core]: [f32; 2]| {
+            let candidates = Candidates::Mask(map.lesions(scan, protocol.threshold_hu, least, core)?);
             score(scan, &candidates, protocol).map(|score| score.totals.agatston)
         };
         Some(of(CERTAIN).and_then(|certain| Ok([certain, of(POSSIBLE)?])))

@@ -7,8 +7,8 @@ use crate::segmentation::ProbabilityMap;
 /// Labels of the coronaries.
 const CORONARY: std::ops::RangeInclusive<u8> = 1..=4;
 
-/// Takes the label from every connected coronary lesion, voxels from `bound_hu` on, of which no voxel is coronary calcium
-/// with at least a probability. Noise is lukewarm throughout; a lesion has a core that the network is sure of.
+/// Takes the label from every coronary lesion, voxels from `bound_hu` on, without a core that is surely coronary calcium;
+/// see [`with_core`].
 pub(super) fn drop_unsure(
     scan: &Volume,
     labels: &mut [u8],
@@ -17,18 +17,32 @@ pub(super) fn drop_unsure(
     least: f32,
 ) -> Result<(), VolumeError> {
     let bright = scan.hu().iter().zip(labels.iter());
-    let voxels = bright.map(|(hu, label)| *hu >= bound_hu && CORONARY.contains(label)).collect();
-    let lesions = Components::of(&Mask::new(scan.grid().clone(), voxels)?, Connectivity3d::TwentySix);
+    let lesions: Vec<bool> = bright.map(|(hu, label)| *hu >= bound_hu && CORONARY.contains(label)).collect();
+    let sure = with_core(scan, lesions.clone(), probability, least)?;
+    for ((label, lesion), sure) in labels.iter_mut().zip(lesions).zip(sure.voxels()) {
+        if lesion && !sure {
+            *label = 0;
+        }
+    }
+    Ok(())
+}
+
+/// The lesions, connected over faces, edges and corners, of which at least one voxel has at least a probability, in 255ths.
+/// Noise is lukewarm throughout; a lesion has a core that the network is sure of.
+pub(crate) fn with_core(
+    scan: &Volume,
+    lesions: Vec<bool>,
+    probability: &[u8],
+    least: f32,
+) -> Result<Mask, VolumeError> {
+    let lesions = Components::of(&Mask::new(scan.grid().clone(), lesions)?, Connectivity3d::TwentySix);
     let mut surest = vec![0; lesions.len()];
     for (lesion, run) in lesions.runs() {
         let most = probability[run].iter().copied().max().unwrap_or(0);
         surest[lesion] = most.max(surest[lesion]);
     }
     let least = ProbabilityMap::step_of(least);
-    for (_, run) in lesions.runs().filter(|(lesion, _)| surest[*lesion] < least) {
-        labels[run].fill(0);
-    }
-    Ok(())
+    Mask::new(scan.grid().clone(), lesions.voxels_where(|lesion| surest[lesion] >= least))
 }
 
 #[cfg(test)]

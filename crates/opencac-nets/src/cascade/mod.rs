@@ -7,7 +7,7 @@
 
 mod decide;
 mod input;
-mod lesions;
+pub(crate) mod lesions;
 mod post;
 mod region;
 mod run;
