@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::mask::Mask;
+use crate::mask::{Mask, any};
 
 /// Which neighbours in a slice are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -233,8 +233,7 @@ impl Components {
 
 /// Appends the runs of set voxels of a row.
 fn push_runs(row: &[bool], runs: &mut Vec<Run>) {
-    // Most rows are empty; without a branch the compiler looks at many voxels at once.
-    if !row.iter().fold(false, |any, &v| any | v) {
+    if !any(row) {
         return;
     }
     let mut at = 0;

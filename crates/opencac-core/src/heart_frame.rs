@@ -1,7 +1,7 @@
 //! Where a point lies in the heart: coordinates that mean the same in every patient.
 
 use crate::grid::PatientPoint;
-use crate::mask::Mask;
+use crate::mask::{Mask, any};
 
 /// A frame of patient axes at the centre of a heart, in units of its extent.
 ///
@@ -22,7 +22,7 @@ impl HeartFrame {
         let middle = grid.continuous_from_patient(mask.centroid()?);
         let (mut squares, mut products) = ([0.0; 3], [0.0; 3]);
         let [nx, ny, _] = grid.size();
-        for (row, voxels) in mask.voxels().chunks_exact(nx).enumerate().filter(|(_, row)| row.contains(&true))
+        for (row, voxels) in mask.voxels().chunks_exact(nx).enumerate().filter(|(_, row)| any(row))
         {
             let spacing_mm = grid.spacing_mm();
             let y = ((row % ny) as f64 - middle[1]) * spacing_mm[1];

@@ -47,6 +47,11 @@ impl LabelMap {
     }
 }
 
+/// Whether any voxel of a row is set. Most rows are empty, and without a branch the compiler looks at many voxels at once.
+pub(crate) fn any(row: &[bool]) -> bool {
+    row.iter().fold(false, |any, &v| any | v)
+}
+
 /// A yes or no a voxel, x fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mask {
@@ -91,8 +96,7 @@ impl Mask {
     pub fn bounding_box(&self) -> Option<[[usize; 2]; 3]> {
         let [nx, ny, _] = self.grid.size();
         let mut bounds: Option<[[usize; 2]; 3]> = None;
-        // Most rows are empty, and `contains` is by far the fastest way to see that.
-        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| row.contains(&true)) {
+        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
             let first = voxels.iter().position(|v| *v).unwrap_or_default();
             let last = voxels.iter().rposition(|v| *v).unwrap_or(first);
             let (y, z) = (row % ny, row / ny);
@@ -108,7 +112,7 @@ impl Mask {
     pub fn centroid(&self) -> Option<crate::PatientPoint> {
         let [nx, ny, _] = self.grid.size();
         let (mut sum, mut count) = ([0_u64; 3], 0_u64);
-        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| row.contains(&true)) {
+        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
             for (x, _) in voxels.iter().enumerate().filter(|(_, v)| **v) {
                 for (total, value) in sum.iter_mut().zip([x, row % ny, row / ny]) {
                     *total += value as u64;
