@@ -22,8 +22,7 @@ impl HeartFrame {
         let middle = grid.continuous_from_patient(mask.centroid()?);
         let (mut squares, mut products) = ([0.0; 3], [0.0; 3]);
         let [nx, ny, _] = grid.size();
-        for (row, voxels) in mask.voxels().chunks_exact(nx).enumerate().filter(|(_, row)| any(row))
-        {
+        for (row, voxels) in mask.voxels().chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
             let spacing_mm = grid.spacing_mm();
             let y = ((row % ny) as f64 - middle[1]) * spacing_mm[1];
             let z = ((row / ny) as f64 - middle[2]) * spacing_mm[2];

@@ -95,7 +95,7 @@ impl HeartCase {
     pub fn synthetic(seed: u64) -> Result<Self, LoadError> {
         let id = format!("phantom-{seed}");
         let phantom = coarse_chest(seed)
-            .map_err(|source| LoadError::Synthetic { id: id.clone(), source: source.into() })?;
+            .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source.into()) })?;
         let (volume, heart) = at_network_spacing(&id, phantom.volume, phantom.heart)?;
         let sample = sample_of(&volume, &heart);
         Ok(Self { patient: id.clone(), id, expert: false, volume, sample })
@@ -105,7 +105,8 @@ impl HeartCase {
 /// The scan of a case with its heart, on the scan's own grid.
 pub fn read_heart_case(case: &Case) -> Result<(Volume, Mask), LoadError> {
     let (volume, labels) = read_case(case)?;
-    let volume = padding_as_air(volume).map_err(|source| LoadError::Grid { id: case.id.clone(), source })?;
+    let volume = padding_as_air(volume)
+        .map_err(|source| LoadError::Grid { id: case.id.clone(), source: Box::new(source) })?;
     // The few voxels of other bright tissue inside the expert hearts belong to the heart.
     let heart = morphology::holes_filled_per_slice(&labels.mask_where(|l| case.labels.contains(&l)));
     Ok((volume, heart))
@@ -132,7 +133,7 @@ fn padding_as_air(volume: Volume) -> Result<Volume, opencac_core::VolumeError> {
 }
 
 fn at_network_spacing(id: &str, volume: Volume, heart: Mask) -> Result<(Volume, Mask), LoadError> {
-    let unfit = |source| LoadError::Resample { id: id.to_owned(), source };
+    let unfit = |source| LoadError::Resample { id: id.to_owned(), source: Box::new(source) };
     let grid = volume.grid();
     if grid.spacing_mm().iter().all(|s| (s - SPACING_MM).abs() < 1e-3) {
         return Ok((volume, heart));
@@ -142,7 +143,7 @@ fn at_network_spacing(id: &str, volume: Volume, heart: Mask) -> Result<(Volume, 
         size[axis] = ((grid.size()[axis] as f64 * grid.spacing_mm()[axis] / SPACING_MM) as usize).max(1);
     }
     let target = Grid::new(size, [SPACING_MM; 3], grid.origin(), grid.axes())
-        .map_err(|source| LoadError::Spacing { id: id.to_owned(), source })?;
+        .map_err(|source| LoadError::Spacing { id: id.to_owned(), source: Box::new(source) })?;
     let resampled = resample::linear(&volume, &target, AIR_HU as i16).map_err(unfit)?;
     Ok((resampled, resample::linear_mask(&heart, &target, 0.5).map_err(unfit)?))
 }

@@ -182,7 +182,7 @@ impl Job {
             watch.begin(&format!("synthetic heart {} of {}", number + 1, self.phantoms), None);
             let id = format!("phantom-{number}");
             let folder = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, &input)
-                .map_err(|source| LoadError::Synthetic { id: id.clone(), source })?;
+                .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source) })?;
             let [image, mask, heart] = phantoms::FILES.map(|name| folder.join(name));
             let case = Case {
                 patient: id.clone(),

@@ -20,7 +20,7 @@ pub enum LoadError {
         id: String,
         /// Why not.
         #[source]
-        source: ScanError,
+        source: Box<ScanError>,
     },
     /// A mask could not be read.
     #[error("case {id}: a mask cannot be read")]
@@ -29,7 +29,7 @@ pub enum LoadError {
         id: String,
         /// Why not.
         #[source]
-        source: ImageError,
+        source: Box<ImageError>,
     },
     /// Image and mask do not belong together.
     #[error("case {id}: scan and mask do not fit")]
@@ -38,7 +38,7 @@ pub enum LoadError {
         id: String,
         /// How they differ.
         #[source]
-        source: VolumeError,
+        source: Box<VolumeError>,
     },
     /// The scan has no grid at the network's spacing.
     #[error("case {id}: the scan cannot be brought to the network's spacing")]
@@ -47,7 +47,7 @@ pub enum LoadError {
         id: String,
         /// Why not.
         #[source]
-        source: GridError,
+        source: Box<GridError>,
     },
     /// A synthetic case cannot be made.
     #[error("case {id}: the synthetic scan cannot be made")]
@@ -56,7 +56,7 @@ pub enum LoadError {
         id: String,
         /// Why not.
         #[source]
-        source: SyntheticError,
+        source: Box<SyntheticError>,
     },
     /// The image cannot be brought to the network's grid.
     #[error("case {id}: the scan cannot be resampled")]
@@ -65,7 +65,7 @@ pub enum LoadError {
         id: String,
         /// Why not.
         #[source]
-        source: resample::ResampleError,
+        source: Box<resample::ResampleError>,
     },
     /// The network's input cannot be made of the case.
     #[error("case {id}: the network's input cannot be made")]
@@ -74,7 +74,7 @@ pub enum LoadError {
         id: String,
         /// Why not.
         #[source]
-        source: CascadeError,
+        source: Box<CascadeError>,
     },
     /// A step of the published system cannot be taken.
     #[error("case {id}: a step of the published system cannot be taken")]
@@ -98,10 +98,13 @@ pub enum LoadError {
 /// The scan of a case and the labels on its grid; all 0 for a case without a mask.
 pub fn read_case(case: &Case) -> Result<(Volume, LabelMap), LoadError> {
     let id = || case.id.clone();
-    let volume = read_volume(&case.image).map_err(|source| LoadError::Scan { id: id(), source })?;
-    let misfit = |source| LoadError::Grid { id: id(), source };
+    let volume =
+        read_volume(&case.image).map_err(|source| LoadError::Scan { id: id(), source: Box::new(source) })?;
+    let misfit = |source| LoadError::Grid { id: id(), source: Box::new(source) };
     let labels = match &case.mask {
-        Some(path) => read_labels(path).map_err(|source| LoadError::Mask { id: id(), source })?.labels,
+        Some(path) => {
+            read_labels(path).map_err(|source| LoadError::Mask { id: id(), source: Box::new(source) })?.labels
+        }
         None => LabelMap::new(volume.grid().clone(), vec![0; volume.grid().voxel_count()]).map_err(misfit)?,
     };
     VolumeError::check_same_grid(volume.grid(), labels.grid()).map_err(misfit)?;
@@ -113,9 +116,10 @@ pub fn read_heart(case: &Case, scan: &Volume) -> Result<Mask, LoadError> {
     let id = || case.id.clone();
     let path =
         case.heart.as_ref().ok_or_else(|| LoadError::NoHeart { id: id(), found: "no mask is named" })?;
-    let labels = read_labels(path).map_err(|source| LoadError::Mask { id: id(), source })?.labels;
+    let labels =
+        read_labels(path).map_err(|source| LoadError::Mask { id: id(), source: Box::new(source) })?.labels;
     let heart = resample::linear_mask(&labels.mask_where(|l| l > 0), scan.grid(), 0.5)
-        .map_err(|source| LoadError::Resample { id: id(), source })?;
+        .map_err(|source| LoadError::Resample { id: id(), source: Box::new(source) })?;
     if heart.count() == 0 {
         return Err(LoadError::NoHeart { id: id(), found: "the mask is empty on the scan's grid" });
     }

@@ -1,5 +1,7 @@
 //! `opencac train` as a person runs it, on a few small volumes in the published layout.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may fail as loudly as tests")]
+
 mod common;
 
 use std::path::Path;

@@ -50,10 +50,10 @@ impl CalciumCase {
         let (volume, labels) = read_case(case)?;
         let heart = read_heart(case, &volume)?;
         let id = || case.id.clone();
-        let unfit = |source| LoadError::Input { id: id(), source };
+        let unfit = |source| LoadError::Input { id: id(), source: Box::new(source) };
         let grid = network_grid(input, volume.grid(), Some(&heart)).map_err(unfit)?;
-        let labels =
-            nearest_labels(&labels, &grid).map_err(|source| LoadError::Resample { id: id(), source })?;
+        let labels = nearest_labels(&labels, &grid)
+            .map_err(|source| LoadError::Resample { id: id(), source: Box::new(source) })?;
         let own = View::new(&volume, &heart, labels.labels(), input, &grid).map_err(unfit)?;
         let thicker = (2..=4)
             .filter(|factor| own.spacing_mm[2] * *factor as f32 <= MOST_INCREMENT_MM)

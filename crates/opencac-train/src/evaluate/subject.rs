@@ -102,7 +102,7 @@ impl Subject {
     fn of_spec(spec: &PhantomSpec, protocol: &Protocol) -> Result<Self, EvaluateError> {
         let id = Self::phantom_id(spec.seed);
         let phantom = generate(spec)
-            .map_err(|source| LoadError::Synthetic { id: id.clone(), source: source.into() })?;
+            .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source.into()) })?;
         let calcium = Marked::new(&phantom.noise_free, Candidates::Labels(phantom.labels), protocol)?;
         let scanner = Scanner {
             noise_sd_hu: spec.scanner.noise_sd_hu,

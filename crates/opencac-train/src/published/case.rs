@@ -58,7 +58,7 @@ impl Truth {
                 of(&|label| label == PUBLISHED_CALCIUM),
             ),
         };
-        let unfit = |source| LoadError::Resample { id: case.id.clone(), source };
+        let unfit = |source| LoadError::Resample { id: case.id.clone(), source: Box::new(source) };
         let curated = curate(&volume).map_err(|source| published(&case.id, source))?;
         let heart = resample::nearest_mask(&heart, curated.grid()).map_err(unfit)?;
         let calcium = resample::nearest_mask(&calcium, curated.grid()).map_err(unfit)?;
