@@ -1,6 +1,6 @@
 //! `opencac evaluate` as a person runs it, with small networks of random weights.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as loudly as tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may fail as loudly as tests")]
 
 mod common;
 
