@@ -278,9 +278,11 @@ mod tests {
     #[test]
     fn focal_losses_of_the_paper() {
         // p of the truth, gamma, (1 - p)^gamma times -ln p.
-        for (p, gamma, expected) in
-            [(0.5, 2.0, 0.25 * 0.693_147_18), (0.9, 2.0, 0.01 * 0.105_360_52), (0.9, 5.0, 1.053_605_2e-6)]
-        {
+        for (p, gamma, expected) in [
+            (0.5, 2.0, 0.25 * std::f64::consts::LN_2),
+            (0.9, 2.0, 0.01 * 0.105_360_52),
+            (0.9, 5.0, 1.053_605_2e-6),
+        ] {
             let [found, _] = focal(-f64::ln(p), gamma);
             assert!(
                 (found - expected).abs() < 1e-7 * expected.max(1e-2),
