@@ -40,6 +40,8 @@ pub struct Job {
     pub phantoms: usize,
     /// Seed of first weights and samples.
     pub seed: u64,
+    /// Networks whose weights the runs begin with, stage by stage; nothing to begin with random ones.
+    pub init: Option<Bundle>,
     /// Steps; nothing for those of the recipe.
     pub steps: Option<u64>,
     /// Samples a step; nothing for those of the recipe.
@@ -90,6 +92,16 @@ pub enum JobError {
     /// The bundle cannot be written.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The bundle to begin with lacks a network.
+    #[error(
+        "bundle {bundle:?} has no network for stage {stage}, with whose weights the training was to begin"
+    )]
+    NoInitial {
+        /// The bundle's name.
+        bundle: String,
+        /// The stage.
+        stage: String,
+    },
     /// The network's layout is not in order.
     #[error(transparent)]
     Network(opencac_nets::unet::SpecError),
@@ -201,8 +213,11 @@ impl Job {
         let settings = self.adjusted(recipe, names(&held_out), recipe::VALIDATION_BATCHES);
         let source = CalciumSource::new(cases, self.seed);
         let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
-        let sources =
-            Sources { training: &source, held_out: settings.validation.is_some().then_some(&tried) };
+        let sources = Sources {
+            training: &source,
+            held_out: settings.validation.is_some().then_some(&tried),
+            initial: None,
+        };
         let weights = self.train(sources, &settings, Stage::Calcium.key(), folder, watch)?;
         Ok((calcium::stage_card(settings.network), weights))
     }
@@ -225,8 +240,11 @@ impl Job {
         let settings = self.adjusted(recipe, held_out_names, recipe::VALIDATION_BATCHES);
         let source = HeartSource::new(&real, &synthetic, self.seed);
         let tried = HeartSource::new(&held_out, &[], Validation::seed(self.seed));
-        let sources =
-            Sources { training: &source, held_out: settings.validation.is_some().then_some(&tried) };
+        let sources = Sources {
+            training: &source,
+            held_out: settings.validation.is_some().then_some(&tried),
+            initial: None,
+        };
         let weights = self.train(sources, &settings, Stage::Heart.key(), folder, watch)?;
         Ok((heart::stage_card(settings.network), weights))
     }
@@ -257,6 +275,16 @@ impl Job {
         watch: &mut dyn Watch,
     ) -> Result<UNetWeights, JobError> {
         watch.begin(what, Some(settings.steps));
+        let stage = Stage::ALL.into_iter().find(|stage| stage.key() == what);
+        let (mut initial, mut hash) = (None, None);
+        if let Some((bundle, stage)) = self.init.as_ref().zip(stage) {
+            let missing =
+                || JobError::NoInitial { bundle: bundle.card().name.clone(), stage: what.to_owned() };
+            initial = Some(bundle.weights(stage).ok_or_else(missing)?);
+            hash = bundle.sha256().remove(&stage);
+        }
+        let settings = &RunSettings { initial: hash, ..settings.clone() };
+        let sources = Sources { initial, ..sources };
         let mut after = |step, report: &LossReport| watch.step(step, report);
         Ok(run::run(sources, settings, self.pace, folder, self.resume, &mut after)?)
     }

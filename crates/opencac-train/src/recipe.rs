@@ -30,6 +30,7 @@ pub fn heart(cases: Vec<String>, seed: u64) -> RunSettings {
         statistics_batches: 20,
         device: TrainingDevice::Cpu,
         validation: None,
+        initial: None,
     }
 }
 
@@ -54,5 +55,6 @@ pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings 
         statistics_batches: 20,
         device: TrainingDevice::Cpu,
         validation: None,
+        initial: None,
     }
 }

@@ -55,6 +55,9 @@ pub struct RunSettings {
     /// How the run is validated, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
+    /// The sha256 of the weights that the run begins with; nothing for random ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<String>,
 }
 
 /// Where the samples of a run come from.
@@ -64,6 +67,8 @@ pub struct Sources<'a> {
     pub training: &'a dyn SampleSource,
     /// What it is tried on; there where [`RunSettings::validation`] is.
     pub held_out: Option<&'a dyn SampleSource>,
+    /// The weights it begins with, which [`RunSettings::initial`] names; nothing for random ones.
+    pub initial: Option<&'a UNetWeights>,
 }
 
 /// What a run's result does not depend on.
@@ -192,7 +197,7 @@ pub fn run(
         _ => return Err(RunError::HeldOut),
     };
     let patience = settings.validation.as_ref().and_then(|validation| validation.patience);
-    let mut run = Run::open(sources.training, settings, pace, folder, resume)?;
+    let mut run = Run::open(sources, settings, pace, folder, resume)?;
     let mut best = Best::of(&run.rows()?);
     let (steps, begun) = (settings.steps, run.trainer.steps());
     std::thread::scope(|scope| {
@@ -234,7 +239,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     /// A new run, or the one in the folder as its last checkpoint left it.
     fn open(
-        training: &'a dyn SampleSource,
+        Sources { training, initial, .. }: Sources<'a>,
         settings: &'a RunSettings,
         pace: Pace,
         folder: &'a Path,
@@ -243,7 +248,8 @@ impl<'a> Run<'a> {
         let path = folder.join(RUN_FILE);
         let wrong = |source| RunError::Settings { path: path.clone(), source };
         let json = serde_json::to_string_pretty(settings).map_err(wrong)?;
-        let weights = UNetWeights::random(&settings.network, settings.seed);
+        let random = || UNetWeights::random(&settings.network, settings.seed);
+        let weights = initial.cloned().unwrap_or_else(random);
         let mut trainer = Trainer::new(&settings.network, weights, settings.trainer, settings.device)?;
         let mut metrics = Metrics::new(settings.validation.is_some());
         match (path.is_file(), resume) {
@@ -409,6 +415,7 @@ mod tests {
             statistics_batches: 2,
             device: TrainingDevice::Cpu,
             validation: None,
+            initial: None,
         }
     }
 
@@ -432,7 +439,11 @@ mod tests {
     }
 
     fn sources<'a>(settings: &RunSettings, held_out: &'a dyn SampleSource) -> Sources<'a> {
-        Sources { training: &Bars, held_out: settings.validation.is_some().then_some(held_out) }
+        Sources {
+            training: &Bars,
+            held_out: settings.validation.is_some().then_some(held_out),
+            initial: None,
+        }
     }
 
     fn bytes(folder: &Path, file: &str) -> Vec<u8> {
@@ -455,8 +466,11 @@ mod tests {
             // validation the best weights are then those of a step after the checkpoint.
             let died = std::panic::catch_unwind(|| {
                 let mut die = |step: u64, _: &LossReport| assert!(step < 8);
-                let source =
-                    Sources { held_out: settings.validation.as_ref().map(|_| &Bars as _), training: &Bars };
+                let source = Sources {
+                    held_out: settings.validation.as_ref().map(|_| &Bars as _),
+                    training: &Bars,
+                    initial: None,
+                };
                 run(source, &settings, pace(2, 5), &killed, false, &mut die)
             });
             assert!(died.is_err());
@@ -514,7 +528,7 @@ mod tests {
         short.steps = 2;
         let folder = folder.path().join("run");
         let go = |settings: &RunSettings, resume| {
-            let sources = Sources { training: &Bars, held_out: None };
+            let sources = Sources { training: &Bars, held_out: None, initial: None };
             run(sources, settings, pace, &folder, resume, &mut |_, _| {}).map_err(|e| e.to_string())
         };
         assert!(go(&short, true).unwrap_err().contains("no run to resume"));

@@ -344,7 +344,8 @@ fn demo_scores_what_it_made() {
     let truth: Value = serde_json::from_slice(&fs::read(out.join("scan/truth.json")).unwrap()).unwrap();
     let (found, made) =
         (document["agatston"].as_f64().unwrap(), truth["noise_free"]["agatston"].as_f64().unwrap());
-    // Noise moves a score of 150 by a few pixels.
-    assert!((found - made).abs() < 0.1 * made, "{found} against {made}");
+    // The networks see the scan with its noise, and find most of what is there.
+    assert!((0.5 * made..1.3 * made).contains(&found), "{found} against {made}");
+    assert_eq!(document["model"]["name"], "opencac-base");
     assert!(fs::read_to_string(out.join("report.html")).unwrap().contains("Research use"));
 }

@@ -91,7 +91,7 @@ fn moved(mut strand: Strand, by_mm: [f32; 3]) -> Strand {
 pub fn draw_hard_negatives(region: &Region, rng: &mut Rng) -> Vec<Deposit> {
     let mut deposits = Vec::new();
     for (probability, site, volume_mm3) in [
-        (0.25, &MITRAL_ANNULUS, [30.0, 2500.0]),
+        (0.35, &MITRAL_ANNULUS, [30.0, 2500.0]),
         (0.2, &AORTIC_VALVE, [5.0, 400.0]),
         (0.3, &AORTIC_ROOT, [5.0, 300.0]),
     ] {

@@ -37,7 +37,7 @@ const PLAIN_WEIGHT: f32 = 0.1;
 const EVEN_VOXELS: f32 = 20.0;
 /// What is none of the classes counts together at most this many times as much as the classes, and this at least.
 const NOTHING_SHARE: f32 = 1.5;
-const NOTHING_LEAST: f32 = 150.0;
+const NOTHING_LEAST: f32 = 80.0;
 
 /// Draws patches of hearts.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
 
 /// Phantoms have their calcium; most real hearts have none and get some.
 fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
-    let (coronary, others) = if synthetic { (0.25, 0.2) } else { (0.75, 0.6) };
+    let (coronary, others) = if synthetic { (0.3, 0.3) } else { (0.75, 0.7) };
     if chance(rng, others) {
         for deposit in draw_hard_negatives(region, rng) {
             paint(region, &deposit);
@@ -140,9 +140,9 @@ fn patch_start(region: &Region, rng: &mut Rng) -> [isize; 3] {
     let is_wanted = |i: usize| {
         let (label, depth) = (region.labels[i], region.depth_mm[i]);
         match wanted {
-            w if w < 0.45 => (1..=4).contains(&label),
-            w if w < 0.60 => (5..=8).contains(&label),
-            w if w < 0.80 => label == 0 && region.hu[i] >= CANDIDATE_HU && depth > -2.0,
+            w if w < 0.42 => (1..=4).contains(&label),
+            w if w < 0.66 => (5..=8).contains(&label),
+            w if w < 0.82 => label == 0 && region.hu[i] >= CANDIDATE_HU && depth > -2.0,
             _ => depth > 0.0,
         }
     };

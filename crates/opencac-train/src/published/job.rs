@@ -86,7 +86,13 @@ impl Job {
         let batches = (tried.samples as u64).div_ceil(settings.batch as u64);
         let settings = self.adjusted(settings, names(&held_out), batches);
         let held_out = settings.validation.is_some().then_some(&*tried.source);
-        self.train(Sources { training: &*source.source, held_out }, &settings, stage.key(), folder, watch)
+        self.train(
+            Sources { training: &*source.source, held_out, initial: None },
+            &settings,
+            stage.key(),
+            folder,
+            watch,
+        )
     }
 
     fn bundle_published(&self) -> Result<PathBuf, JobError> {

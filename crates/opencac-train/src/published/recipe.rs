@@ -69,6 +69,7 @@ pub fn settings(
         statistics_batches: 0,
         device: TrainingDevice::Cpu,
         validation: None,
+        initial: None,
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use opencac_nets::Stage;
+use opencac_nets::bundle::Library;
 use opencac_nets::trainer::{LossReport, TrainingDevice};
 use opencac_train::job::{HeldOut, Job, Watch};
 use opencac_train::published::Published;
@@ -49,6 +50,9 @@ pub struct TrainArgs {
     /// Patients to hold out and try the networks on now and then; the weights that do best there are kept
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     validate: Vec<String>,
+    /// Networks to begin with: the name of a bundle or the path of its folder [default: random weights]
+    #[arg(long, value_name = "NAME")]
+    init: Option<String>,
     /// Steps between two evaluations on them
     #[arg(long, value_name = "N", default_value_t = 50, requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
     validate_every: u64,
@@ -122,7 +126,7 @@ impl Device {
 }
 
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    let job = job(args);
+    let job = job(args)?;
     let mut progress = Progress::new();
     let trained = match (args.recipe, args.stage) {
         (Recipe::Opencac, TrainStage::Locate) => {
@@ -151,12 +155,13 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn job(args: &TrainArgs) -> Job {
+fn job(args: &TrainArgs) -> anyhow::Result<Job> {
     let phantoms = match args.recipe {
         Recipe::Opencac => PHANTOMS,
         Recipe::Deepcac => 0,
     };
-    Job {
+    let init = args.init.as_deref().map(|name| Library::of_user().load(name)).transpose()?;
+    Ok(Job {
         data: args.data.clone(),
         hearts: args.hearts.clone(),
         calcium: args.calcium.clone(),
@@ -169,6 +174,7 @@ fn job(args: &TrainArgs) -> Job {
         }),
         phantoms: args.phantoms.unwrap_or(phantoms),
         seed: args.seed,
+        init,
         steps: args.steps,
         batch: args.batch.map(NonZeroUsize::get),
         device: args.device.of_training(),
@@ -176,7 +182,7 @@ fn job(args: &TrainArgs) -> Job {
         resume: args.resume,
         pace: Pace { draw_threads: args.draw_threads, checkpoint_every: args.checkpoint_every },
         name: args.name.clone(),
-    }
+    })
 }
 
 impl TrainStage {
