@@ -383,22 +383,26 @@ mod tests {
     fn what_the_scan_does_not_show_and_the_rim_of_deposits_do_not_count() {
         let view = &case(false).views[0];
         let region = view.region();
-        // The patch begins before the region.
-        let patch = Patch::cut(&region, [-20, 30, 10]);
         let rng = &mut rng(1, 0);
         let [nx, ny, _] = PATCH;
-        for i in 0..patch.hu.len() {
-            let weight = patch.weight(i, rng);
-            let at = [i % nx, i / nx % ny, i / (nx * ny)];
-            if at[0] < 20 {
-                assert_eq!((weight, patch.labels[i]), (0.0, IGNORED));
-            } else if patch.labels[i] == 7 {
-                assert_eq!(weight, 1.0);
-            } else if patch.labels[i] == 0 && patch.beside_deposit(i) {
-                assert_eq!(weight, 0.0);
+        let mut seen = 0;
+        // The first patch begins before the region, the second holds the plaque.
+        for start in [[-20, 30, 10], [33, 33, 10]] {
+            let patch = Patch::cut(&region, start);
+            for i in 0..patch.hu.len() {
+                let weight = patch.weight(i, rng);
+                let at = [i % nx, i / nx % ny, i / (nx * ny)];
+                if (at[0] as isize) < -start[0] {
+                    assert_eq!((weight, patch.labels[i]), (0.0, IGNORED));
+                } else if patch.labels[i] == 7 {
+                    assert_eq!(weight, 1.0);
+                    seen += 1;
+                } else if patch.labels[i] == 0 && patch.beside_deposit(i) {
+                    assert_eq!(weight, 0.0);
+                }
             }
         }
-        assert!((0..patch.hu.len()).any(|i| patch.labels[i] == 7));
+        assert!(seen > 0);
     }
 
     #[test]
