@@ -84,9 +84,9 @@ impl DisjointSets {
 
 /// Set voxels of one row, from `start` up to but not including `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
-    start: u32,
-    end: u32,
+pub(crate) struct Run {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 /// Joins the runs of two rows that touch when columns may be `reach` apart.
@@ -232,7 +232,7 @@ impl Components {
 }
 
 /// Appends the runs of set voxels of a row.
-fn push_runs(row: &[bool], runs: &mut Vec<Run>) {
+pub(crate) fn push_runs(row: &[bool], runs: &mut Vec<Run>) {
     if !any(row) {
         return;
     }

@@ -1,5 +1,7 @@
 //! Where a point lies in the heart: coordinates that mean the same in every patient.
 
+use rayon::prelude::*;
+
 use crate::grid::PatientPoint;
 use crate::mask::{Mask, any};
 
@@ -20,21 +22,31 @@ impl HeartFrame {
         let grid = mask.grid();
         // Along each index axis first; the axes are orthonormal, so that the moments of patient axes follow.
         let middle = grid.continuous_from_patient(mask.centroid()?);
-        let (mut squares, mut products) = ([0.0; 3], [0.0; 3]);
         let [nx, ny, _] = grid.size();
-        for (row, voxels) in mask.voxels().chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
-            let spacing_mm = grid.spacing_mm();
-            let y = ((row % ny) as f64 - middle[1]) * spacing_mm[1];
-            let z = ((row / ny) as f64 - middle[2]) * spacing_mm[2];
-            for (x, _) in voxels.iter().enumerate().filter(|(_, inside)| **inside) {
-                let x = (x as f64 - middle[0]) * spacing_mm[0];
-                for (sum, value) in squares.iter_mut().zip([x * x, y * y, z * z]) {
-                    *sum += value;
-                }
-                for (sum, value) in products.iter_mut().zip([x * y, y * z, z * x]) {
-                    *sum += value;
+        let spacing_mm = grid.spacing_mm();
+        let of_slice = |(z, slice): (usize, &[bool])| {
+            let (mut squares, mut products) = ([0.0; 3], [0.0; 3]);
+            let z = (z as f64 - middle[2]) * spacing_mm[2];
+            for (y, row) in slice.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
+                let y = (y as f64 - middle[1]) * spacing_mm[1];
+                for (x, _) in row.iter().enumerate().filter(|(_, inside)| **inside) {
+                    let x = (x as f64 - middle[0]) * spacing_mm[0];
+                    for (sum, value) in squares.iter_mut().zip([x * x, y * y, z * z]) {
+                        *sum += value;
+                    }
+                    for (sum, value) in products.iter_mut().zip([x * y, y * z, z * x]) {
+                        *sum += value;
+                    }
                 }
             }
+            [squares, products]
+        };
+        // Slice by slice, then added in their order: the same for any number of threads.
+        let slices: Vec<_> = mask.voxels().par_chunks_exact(nx * ny).enumerate().map(of_slice).collect();
+        let (mut squares, mut products) = ([0.0; 3], [0.0; 3]);
+        for [of_squares, of_products] in slices {
+            (0..3).for_each(|k| squares[k] += of_squares[k]);
+            (0..3).for_each(|k| products[k] += of_products[k]);
         }
         // Component k of a step is the sum of the index axes' components, each times the step along that axis.
         let axes = grid.axes();

@@ -1,5 +1,7 @@
 //! Binary masks and label maps on a grid.
 
+use rayon::prelude::*;
+
 use crate::grid::Grid;
 use crate::reorient::Reorientation;
 use crate::volume::VolumeError;
@@ -52,6 +54,11 @@ pub(crate) fn any(row: &[bool]) -> bool {
     row.iter().fold(false, |any, &v| any | v)
 }
 
+/// The box around two boxes.
+fn both(a: [[usize; 2]; 3], b: [[usize; 2]; 3]) -> [[usize; 2]; 3] {
+    std::array::from_fn(|k| [a[k][0].min(b[k][0]), a[k][1].max(b[k][1])])
+}
+
 /// A yes or no a voxel, x fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mask {
@@ -84,7 +91,8 @@ impl Mask {
 
     /// Number of voxels in the mask.
     pub fn count(&self) -> usize {
-        self.voxels.iter().filter(|v| **v).count()
+        let slices = self.voxels.par_chunks_exact(self.grid.slice_voxel_count());
+        slices.map(|slice| slice.iter().map(|v| usize::from(*v)).sum::<usize>()).sum()
     }
 
     /// Volume of the mask in ml.
@@ -95,32 +103,43 @@ impl Mask {
     /// First and last index (inclusive) on each axis, or nothing for an empty mask.
     pub fn bounding_box(&self) -> Option<[[usize; 2]; 3]> {
         let [nx, ny, _] = self.grid.size();
-        let mut bounds: Option<[[usize; 2]; 3]> = None;
-        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
-            let first = voxels.iter().position(|v| *v).unwrap_or_default();
-            let last = voxels.iter().rposition(|v| *v).unwrap_or(first);
-            let (y, z) = (row % ny, row / ny);
-            let b = bounds.get_or_insert([[first, last], [y, y], [z, z]]);
-            for (range, [low, high]) in b.iter_mut().zip([[first, last], [y, y], [z, z]]) {
-                *range = [range[0].min(low), range[1].max(high)];
+        let of_slice = |(z, slice): (usize, &[bool])| {
+            let mut bounds: Option<[[usize; 2]; 3]> = None;
+            for (y, row) in slice.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
+                let first = row.iter().position(|v| *v).unwrap_or_default();
+                let last = row.iter().rposition(|v| *v).unwrap_or(first);
+                let here = [[first, last], [y, y], [z, z]];
+                bounds = Some(bounds.map_or(here, |bounds| both(bounds, here)));
             }
-        }
-        bounds
+            bounds
+        };
+        let both = |a: Option<_>, b: Option<_>| match (a, b) {
+            (Some(a), Some(b)) => Some(both(a, b)),
+            (a, b) => a.or(b),
+        };
+        self.voxels.par_chunks_exact(nx * ny).enumerate().map(of_slice).reduce(|| None, both)
     }
 
     /// Mean position of the mask's voxels in LPS mm, or nothing for an empty mask.
     pub fn centroid(&self) -> Option<crate::PatientPoint> {
         let [nx, ny, _] = self.grid.size();
-        let (mut sum, mut count) = ([0_u64; 3], 0_u64);
-        for (row, voxels) in self.voxels.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
-            for (x, _) in voxels.iter().enumerate().filter(|(_, v)| **v) {
-                for (total, value) in sum.iter_mut().zip([x, row % ny, row / ny]) {
-                    *total += value as u64;
+        // Sums of whole numbers: their order does not matter.
+        let of_slice = |(z, slice): (usize, &[bool])| {
+            let mut sums = [0_u64; 4];
+            for (y, row) in slice.chunks_exact(nx).enumerate().filter(|(_, row)| any(row)) {
+                for (x, _) in row.iter().enumerate().filter(|(_, v)| **v) {
+                    for (total, value) in sums.iter_mut().zip([x, y, z, 1]) {
+                        *total += value as u64;
+                    }
                 }
-                count += 1;
             }
-        }
-        (count > 0).then(|| self.grid.patient_from_continuous(sum.map(|s| s as f64 / count as f64)))
+            sums
+        };
+        let both = |a: [u64; 4], b: [u64; 4]| std::array::from_fn(|k| a[k] + b[k]);
+        let slices = self.voxels.par_chunks_exact(nx * ny).enumerate();
+        let [x, y, z, count] = slices.map(of_slice).reduce(|| [0; 4], both);
+        let mean = |sum: u64| sum as f64 / count as f64;
+        (count > 0).then(|| self.grid.patient_from_continuous([x, y, z].map(mean)))
     }
 
     /// The same mask in another index order.

@@ -1,12 +1,17 @@
 //! Growing, shrinking and filling masks. What lies outside the grid is never in a mask.
 
-use crate::components::{Components, Connectivity};
+use rayon::prelude::*;
+
+use crate::components::{Components, Connectivity, push_runs};
 use crate::distance::{squared_mm2, steps};
 use crate::mask::Mask;
 
 /// Slack of a comparison with a radius, so that a voxel exactly on the sphere is in the ball whatever the last
 /// bits of its distance.
 const RADIUS_TOLERANCE_MM: f64 = 1e-9;
+
+/// With so many rows under a ball it is faster to compute all distances than to draw the ball around each run of voxels.
+const MOST_ROWS_OF_A_BALL: usize = 1000;
 
 /// Adds the face neighbours of the mask, so many times over: `scipy.ndimage.binary_dilation` with its default
 /// structuring element and this number of iterations.
@@ -31,9 +36,8 @@ pub fn dilated_mm(mask: &Mask, radius_mm: f64) -> Mask {
     let (size, spacing_mm) = (mask.grid().size(), mask.grid().spacing_mm());
     let margin = std::array::from_fn(|k| (radius_mm / spacing_mm[k]).ceil().min(size[k] as f64) as usize);
     let Some(block) = Block::around(mask, margin) else { return mask.clone() };
-    let squares = squared_mm2(&block.voxels, block.size, spacing_mm);
-    let most = (radius_mm + RADIUS_TOLERANCE_MM).powi(2);
-    block.mask_like(mask, |i| squares[i] <= most)
+    let near = near(&block.voxels, block.size, spacing_mm, radius_mm);
+    block.mask_like(mask, |i| near[i])
 }
 
 /// The voxels of the mask whose centre is more than `radius_mm` from the centre of every voxel outside it. A
@@ -41,9 +45,50 @@ pub fn dilated_mm(mask: &Mask, radius_mm: f64) -> Mask {
 pub fn eroded_mm(mask: &Mask, radius_mm: f64) -> Mask {
     let Some(mut block) = Block::around(mask, [1; 3]) else { return mask.clone() };
     block.voxels.iter_mut().for_each(|v| *v = !*v);
-    let squares = squared_mm2(&block.voxels, block.size, mask.grid().spacing_mm());
-    let least = (radius_mm.max(0.0) + RADIUS_TOLERANCE_MM).powi(2);
-    block.mask_like(mask, |i| squares[i] > least)
+    let near = near(&block.voxels, block.size, mask.grid().spacing_mm(), radius_mm.max(0.0));
+    block.mask_like(mask, |i| !near[i])
+}
+
+/// The voxels whose centre is at most a radius of 0 or more from that of a set one.
+fn near(voxels: &[bool], size: [usize; 3], spacing_mm: [f64; 3], radius_mm: f64) -> Vec<bool> {
+    let square = (radius_mm + RADIUS_TOLERANCE_MM).powi(2);
+    let reach = |axis: usize| ((radius_mm / spacing_mm[axis]).ceil().min(size[axis] as f64)) as usize;
+    let [rows_y, rows_z] = [2 * reach(1) + 1, 2 * reach(2) + 1];
+    if rows_y * rows_z > MOST_ROWS_OF_A_BALL {
+        return squared_mm2(voxels, size, spacing_mm).into_iter().map(|s| s <= square).collect();
+    }
+    // Rows of the ball: how far they lie from its centre row, and how far they reach along x to either side.
+    let mut ball = Vec::new();
+    for (dy, dz) in (0..rows_y).flat_map(|y| (0..rows_z).map(move |z| (y, z))) {
+        let away =
+            [dy.abs_diff(reach(1)) as f64 * spacing_mm[1], dz.abs_diff(reach(2)) as f64 * spacing_mm[2]];
+        let left = square - away[0] * away[0] - away[1] * away[1];
+        if left >= 0.0 {
+            ball.push((dy, dz, (left.sqrt() / spacing_mm[0]).floor().min(size[0] as f64) as usize));
+        }
+    }
+    let [nx, ny, nz] = size;
+    let rows = voxels.chunks_exact(nx);
+    let runs: Vec<_> = rows
+        .map(|row| {
+            let mut runs = Vec::new();
+            push_runs(row, &mut runs);
+            runs
+        })
+        .collect();
+    let mut near = vec![false; voxels.len()];
+    near.par_chunks_exact_mut(nx).enumerate().for_each(|(row, near)| {
+        for &(dy, dz, width) in &ball {
+            let y = (row % ny + dy).checked_sub(reach(1)).filter(|y| *y < ny);
+            let z = (row / ny + dz).checked_sub(reach(2)).filter(|z| *z < nz);
+            let Some((y, z)) = y.zip(z) else { continue };
+            for run in &runs[z * ny + y] {
+                let (start, end) = (run.start as usize, run.end as usize);
+                near[start.saturating_sub(width)..(end + width).min(nx)].fill(true);
+            }
+        }
+    });
+    near
 }
 
 /// The mask with the holes of every axial slice filled: what cannot be left over faces within the slice.
@@ -176,6 +221,18 @@ mod tests {
             [(0.0, (6911, 25_669_036)), (0.75, (5674, 21_078_572)), (1.1, (3669, 13_636_193))]
         {
             assert_eq!(fingerprint(&eroded_mm(&hashed(930), radius_mm)), expected, "{radius_mm}");
+        }
+    }
+
+    #[test]
+    fn balls_drawn_around_runs_are_those_of_the_distances() {
+        let mask = hashed(40);
+        let (size, spacing_mm) = (mask.grid().size(), mask.grid().spacing_mm());
+        let squares = squared_mm2(mask.voxels(), size, spacing_mm);
+        for radius_mm in [0.0, 0.7, 0.8, 1.4, 2.5, 3.1, 5.0] {
+            let found = near(mask.voxels(), size, spacing_mm, radius_mm);
+            let expected = squares.iter().map(|s| *s <= (radius_mm + RADIUS_TOLERANCE_MM).powi(2));
+            assert!(found.into_iter().eq(expected), "{radius_mm}");
         }
     }
 
