@@ -195,11 +195,7 @@ fn judge_and_score(
 ) -> Result<Outcome, CaseError> {
     let heart = segments.heart.as_ref();
     let measured = heart.map(|mask| HeartMeasurements::of(&loaded.volume, mask)).transpose()?;
-    let view = match &measured {
-        None => HeartView::Unknown,
-        Some(None) => HeartView::NotFound,
-        Some(Some(measured)) => HeartView::Measured(measured),
-    };
+    let view = HeartView::of(measured.as_ref());
     let assessment = quality::assess(&loaded.facts, view, protocol);
     case.findings.extend(loaded.findings.iter().cloned().chain(assessment.findings));
     if let (Some(acquisition), HeartView::Measured(measured)) = (&mut case.acquisition, view) {

@@ -79,3 +79,14 @@ pub enum HeartView<'a> {
     /// It was found and measured.
     Measured(&'a HeartMeasurements),
 }
+
+impl<'a> HeartView<'a> {
+    /// What is known after `sought`: nothing where nobody looked, in it nothing where there was no heart to measure.
+    pub fn of(sought: Option<&'a Option<HeartMeasurements>>) -> Self {
+        match sought {
+            None => Self::Unknown,
+            Some(None) => Self::NotFound,
+            Some(Some(measured)) => Self::Measured(measured),
+        }
+    }
+}

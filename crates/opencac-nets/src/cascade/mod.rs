@@ -20,7 +20,7 @@ use thiserror::Error;
 
 pub use input::NetworkInput;
 pub use region::network_grid;
-pub use run::segment;
+pub use run::{find_heart, segment};
 pub use stages::{FoundCalcium, segment_calcium, segment_heart};
 
 use crate::stage::Stage;

@@ -20,11 +20,11 @@ pub fn segment(
     given_heart: Option<&Mask>,
 ) -> Result<Segmented, CascadeError> {
     let mut timings = Timings::default();
-    let calcium = stage(bundle, Stage::Calcium)
-        .ok_or_else(|| CascadeError::NoStage { bundle: bundle.card().name.clone(), stage: Stage::Calcium })?;
+    let calcium = described(bundle, Stage::Calcium)?;
     let heart = match given_heart {
         Some(mask) => Some(mask.clone()),
-        None => find_heart(bundle, scan, &mut timings)?,
+        None if stage(bundle, Stage::Heart).is_none() => None,
+        None => Some(find_heart_timed(bundle, scan, &mut timings)?),
     };
     if let Some(heart) = &heart
         && heart.count() == 0
@@ -49,37 +49,43 @@ pub fn segment(
     })))
 }
 
-/// The heart, by as many stages as the bundle has for it; nothing where it has none.
-fn find_heart(bundle: &Bundle, scan: &Volume, timings: &mut Timings) -> Result<Option<Mask>, CascadeError> {
-    let Some(card) = stage(bundle, Stage::Heart) else { return Ok(None) };
-    let mut located = None;
-    if matches!(card.input.region, Region::Locate { .. }) {
-        let locate = stage(bundle, Stage::Locate).ok_or_else(|| CascadeError::NoStage {
-            bundle: bundle.card().name.clone(),
-            stage: Stage::Locate,
-        })?;
+/// The heart alone, by as many stages as the bundle has for it; an empty mask where there is none.
+///
+/// # Errors
+/// [`CascadeError`] where the bundle has no stage that segments hearts, or one fails.
+pub fn find_heart(bundle: &Bundle, scan: &Volume) -> Result<Mask, CascadeError> {
+    find_heart_timed(bundle, scan, &mut Timings::default())
+}
+
+fn find_heart_timed(bundle: &Bundle, scan: &Volume, timings: &mut Timings) -> Result<Mask, CascadeError> {
+    let mut run = |which, located: Option<&Mask>| {
         let start = Instant::now();
-        let mask = segment_heart(locate, &network(bundle, Stage::Locate)?, scan, None)?;
-        timings.set(Stage::Locate, start.elapsed());
-        if mask.count() == 0 {
-            return Ok(Some(mask));
-        }
-        located = Some(mask);
+        let card = described(bundle, which)?;
+        let mask = segment_heart(card, &network(bundle, which)?, scan, located)?;
+        timings.set(which, start.elapsed());
+        Ok::<_, CascadeError>(mask)
+    };
+    if !matches!(described(bundle, Stage::Heart)?.input.region, Region::Locate { .. }) {
+        return run(Stage::Heart, None);
     }
-    let start = Instant::now();
-    let heart = segment_heart(card, &network(bundle, Stage::Heart)?, scan, located.as_ref())?;
-    timings.set(Stage::Heart, start.elapsed());
-    Ok(Some(heart))
+    let located = run(Stage::Locate, None)?;
+    if located.count() == 0 { Ok(located) } else { run(Stage::Heart, Some(&located)) }
 }
 
 fn stage(bundle: &Bundle, stage: Stage) -> Option<&StageCard> {
     bundle.card().method.stages().into_iter().find(|(s, _)| *s == stage).map(|(_, card)| card)
 }
 
+fn described(bundle: &Bundle, which: Stage) -> Result<&StageCard, CascadeError> {
+    stage(bundle, which).ok_or_else(|| missing(bundle, which))
+}
+
+fn missing(bundle: &Bundle, stage: Stage) -> CascadeError {
+    CascadeError::NoStage { bundle: bundle.card().name.clone(), stage }
+}
+
 /// A network, made ready when its turn comes, so that only one is in memory at a time.
 fn network(bundle: &Bundle, which: Stage) -> Result<InferenceNet, CascadeError> {
-    let missing = || CascadeError::NoStage { bundle: bundle.card().name.clone(), stage: which };
-    let weights = bundle.weights(which).ok_or_else(missing)?;
-    let card = stage(bundle, which).ok_or_else(missing)?;
-    Ok(InferenceNet::new(&card.network, weights)?)
+    let weights = bundle.weights(which).ok_or_else(|| missing(bundle, which))?;
+    Ok(InferenceNet::new(&described(bundle, which)?.network, weights)?)
 }

@@ -164,11 +164,7 @@ fn run(
         Segmented::Refused { refusal, .. } => return Ok((None, Err(refusal.kind))),
     };
     let measured = done.heart.as_ref().map(|heart| HeartMeasurements::of(volume, heart)).transpose()?;
-    let view = match &measured {
-        None => HeartView::Unknown,
-        Some(None) => HeartView::NotFound,
-        Some(Some(measured)) => HeartView::Measured(measured),
-    };
+    let view = HeartView::of(measured.as_ref());
     if let Some(refusal) = assess(&acquisition, view, protocol).refusal {
         return Ok((done.heart, Err(refusal.kind)));
     }

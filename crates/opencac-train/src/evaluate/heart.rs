@@ -2,10 +2,9 @@
 
 use opencac_core::overlap::{Overlap, SurfaceDistances, centroid_distance_mm};
 use opencac_core::{Mask, Volume, VolumeError};
-use opencac_nets::bundle::{Bundle, Method, Region, StageCard};
-use opencac_nets::cascade::{CascadeError, segment_heart};
-use opencac_nets::unet::InferenceNet;
-use opencac_nets::{Given, Segmented, Stage, segment};
+use opencac_nets::bundle::{Bundle, Method};
+use opencac_nets::cascade::find_heart;
+use opencac_nets::{Given, Segmented, segment};
 use serde::Serialize;
 
 use super::{EvaluateError, Spread};
@@ -104,32 +103,7 @@ fn find(bundle: &Bundle, scan: &Volume) -> Result<Mask, EvaluateError> {
             Segmented::Refused { .. } => empty()?,
         });
     }
-    let heart = described(bundle, Stage::Heart)?;
-    let mut located = None;
-    if matches!(heart.input.region, Region::Locate { .. }) {
-        let mask = run(bundle, Stage::Locate, scan, None)?;
-        if mask.count() == 0 {
-            return Ok(mask);
-        }
-        located = Some(mask);
-    }
-    Ok(run(bundle, Stage::Heart, scan, located.as_ref())?)
-}
-
-fn run(bundle: &Bundle, stage: Stage, scan: &Volume, located: Option<&Mask>) -> Result<Mask, CascadeError> {
-    let card = described(bundle, stage)?;
-    let weights = bundle.weights(stage).ok_or_else(|| missing(bundle, stage))?;
-    segment_heart(card, &InferenceNet::new(&card.network, weights)?, scan, located)
-}
-
-fn described(bundle: &Bundle, stage: Stage) -> Result<&StageCard, CascadeError> {
-    let stages = bundle.card().method.stages();
-    let card = stages.into_iter().find(|(s, _)| *s == stage).map(|(_, card)| card);
-    card.ok_or_else(|| missing(bundle, stage))
-}
-
-fn missing(bundle: &Bundle, stage: Stage) -> CascadeError {
-    CascadeError::NoStage { bundle: bundle.card().name.clone(), stage }
+    Ok(find_heart(bundle, scan)?)
 }
 
 fn figures(case: &Case, seen: &HeartSeen) -> Result<HeartFigures, VolumeError> {
