@@ -123,6 +123,24 @@ impl Resampler {
         }
     }
 
+    /// Linear interpolation of one target voxel from `voxels` of the source grid; outside it is `outside`.
+    ///
+    /// # Panics
+    /// Where `voxels` does not have the size of the source grid, or the target grid has no such voxel.
+    pub fn linear_voxel<T: Copy + Into<f64>>(
+        &self,
+        voxels: &[T],
+        [x, y, z]: [usize; 3],
+        outside: f64,
+    ) -> f64 {
+        assert_eq!(voxels.len(), self.source.voxel_count());
+        let mut value = [outside];
+        if self.axes[2].inside[z] {
+            self.linear_row(voxels, [y, z], x, outside, &mut value);
+        }
+        value[0]
+    }
+
     /// Linear interpolation of a part of a target row of an inner slice, from column `first` on.
     fn linear_row<T: Copy + Into<f64>>(
         &self,

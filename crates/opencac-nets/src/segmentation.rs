@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use opencac_core::score::Candidates;
-use opencac_core::{Finding, Grid, LabelMap, Mask, Refusal, Volume, VolumeError};
+use opencac_core::{Finding, Mask, Part, Refusal, Volume, VolumeError};
 use thiserror::Error;
 
 use crate::bundle::{Bundle, Method};
@@ -89,13 +89,29 @@ pub struct Segmentation {
     pub timings: Timings,
 }
 
-/// How probable it is that a voxel is coronary calcium, in 255ths: one byte a voxel, and finer than any network knows.
+/// How probable it is that a voxel is coronary calcium, in 255ths: one byte a voxel, and finer than any network knows. Kept
+/// for the part of the scan about the heart; elsewhere it is 0.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ProbabilityMap(LabelMap);
+pub struct ProbabilityMap {
+    part: Part,
+    steps: Vec<u8>,
+}
 
 impl ProbabilityMap {
-    pub(crate) fn new(grid: Grid, steps: Vec<u8>) -> Result<Self, VolumeError> {
-        Ok(Self(LabelMap::new(grid, steps)?))
+    /// A map of one value a voxel of the part.
+    pub(crate) fn new(part: Part, steps: Vec<u8>) -> Self {
+        debug_assert_eq!(part.grid().voxel_count(), steps.len());
+        Self { part, steps }
+    }
+
+    /// The part of the scan that it is kept for.
+    pub fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// The probabilities in 255ths, a voxel of the part each.
+    pub fn steps(&self) -> &[u8] {
+        &self.steps
     }
 
     pub(crate) fn step_of(probability: f32) -> u8 {
@@ -103,17 +119,25 @@ impl ProbabilityMap {
         (probability * 255.0).round() as u8
     }
 
-    /// Voxels of the scan from `bound_hu` on and of at least a probability, where they make a lesion with a core: one voxel
-    /// of at least the probability `core`.
+    /// The part of the scan about the heart, and in it the voxels from `bound_hu` on and of at least a probability, where
+    /// they make a lesion with a core: one voxel of at least the probability `core`.
     ///
     /// # Errors
     /// [`VolumeError`] where the scan lies on another grid.
-    pub fn lesions(&self, scan: &Volume, bound_hu: i16, least: f32, core: f32) -> Result<Mask, VolumeError> {
-        VolumeError::check_same_grid(self.0.grid(), scan.grid())?;
+    pub fn lesions(
+        &self,
+        scan: &Volume,
+        bound_hu: i16,
+        least: f32,
+        core: f32,
+    ) -> Result<(Volume, Mask), VolumeError> {
+        VolumeError::check_same_grid(self.part.whole(), scan.grid())?;
+        let seen = Volume::new(self.part.grid().clone(), self.part.cut(scan.hu()))?;
         let least = Self::step_of(least).max(1);
-        let voxels = scan.hu().iter().zip(self.0.labels());
+        let voxels = seen.hu().iter().zip(&self.steps);
         let lesions = voxels.map(|(hu, step)| *hu >= bound_hu && *step >= least).collect();
-        lesions::with_core(scan, lesions, self.0.labels(), core)
+        let lesions = Mask::new(self.part.grid().clone(), lesions)?;
+        Ok((seen, lesions::with_core(lesions, &self.steps, core)?))
     }
 }
 

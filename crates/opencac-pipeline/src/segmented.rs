@@ -66,8 +66,8 @@ impl Segments {
     pub fn score_range(&self, scan: &Volume, protocol: &Protocol) -> Option<Result<[f64; 2], VolumeError>> {
         let map = self.probability.as_ref()?;
         let of = |[least, core]: [f32; 2]| {
-            let candidates = Candidates::Mask(map.lesions(scan, protocol.threshold_hu, least, core)?);
-            score(scan, &candidates, protocol).map(|score| score.totals.agatston)
+            let (seen, lesions) = map.lesions(scan, protocol.threshold_hu, least, core)?;
+            score(&seen, &Candidates::Mask(lesions), protocol).map(|score| score.totals.agatston)
         };
         Some(of(CERTAIN).and_then(|certain| Ok([certain, of(POSSIBLE)?])))
     }

@@ -273,6 +273,12 @@ pub enum PostStep {
         /// The share, from 0 to 1.
         share: f64,
     },
+    /// Takes out calcium in voxels of the scan that are fainter than this: what the network says of voxels that no score
+    /// counts was never learned.
+    AtLeast {
+        /// The intensity.
+        hu: i16,
+    },
     /// Takes out coronary lesions of which no voxel is coronary calcium with at least a probability.
     SureLesions {
         /// Voxels from this intensity on make a lesion, connected over faces, edges and corners.

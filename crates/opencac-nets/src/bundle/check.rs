@@ -178,13 +178,14 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                 at.unless(fit, "output.then probability", probability, "0 to 1")?;
                 stage == Stage::Calcium
             }
+            PostStep::AtLeast { .. } => stage == Stage::Calcium,
             PostStep::FlattenTop { share } => {
                 at.unless((0.0..1.0).contains(share), "output.then share", share, "0 or more, under 1")?;
                 stage != Stage::Calcium
             }
             _ => stage != Stage::Calcium,
         };
-        let expected = "within_heart or sure_lesions for calcium, any other step for the heart";
+        let expected = "within_heart, at_least or sure_lesions for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
     }
     Ok(())

@@ -1,26 +1,25 @@
 //! Cleaning calcium up, lesion by lesion.
 
-use opencac_core::{Components, Connectivity3d, Mask, Volume, VolumeError};
+use opencac_core::score::Vessel;
+use opencac_core::{Components, Connectivity3d, Grid, Mask, VolumeError};
 
 use crate::segmentation::ProbabilityMap;
 
-/// Labels of the coronaries.
-const CORONARY: std::ops::RangeInclusive<u8> = 1..=4;
-
 /// Takes the label from every coronary lesion, voxels from `bound_hu` on, without a core that is surely coronary calcium;
-/// see [`with_core`].
+/// see [`with_core`]. All arrays are of `grid`.
 pub(super) fn drop_unsure(
-    scan: &Volume,
+    grid: &Grid,
+    hu: &[i16],
     labels: &mut [u8],
     probability: &[u8],
     bound_hu: i16,
     least: f32,
 ) -> Result<(), VolumeError> {
-    let bright = scan.hu().iter().zip(labels.iter());
-    let lesions: Vec<bool> = bright.map(|(hu, label)| *hu >= bound_hu && CORONARY.contains(label)).collect();
-    let sure = with_core(scan, lesions.clone(), probability, least)?;
-    for ((label, lesion), sure) in labels.iter_mut().zip(lesions).zip(sure.voxels()) {
-        if lesion && !sure {
+    let is_lesion = |hu: i16, label: u8| hu >= bound_hu && Vessel::from_label(label).is_some();
+    let lesions = hu.iter().zip(labels.iter()).map(|(hu, label)| is_lesion(*hu, *label)).collect();
+    let sure = with_core(Mask::new(grid.clone(), lesions)?, probability, least)?;
+    for ((label, hu), sure) in labels.iter_mut().zip(hu).zip(sure.voxels()) {
+        if is_lesion(*hu, *label) && !sure {
             *label = 0;
         }
     }
@@ -29,25 +28,20 @@ pub(super) fn drop_unsure(
 
 /// The lesions, connected over faces, edges and corners, of which at least one voxel has at least a probability, in 255ths.
 /// Noise is lukewarm throughout; a lesion has a core that the network is sure of.
-pub(crate) fn with_core(
-    scan: &Volume,
-    lesions: Vec<bool>,
-    probability: &[u8],
-    least: f32,
-) -> Result<Mask, VolumeError> {
-    let lesions = Components::of(&Mask::new(scan.grid().clone(), lesions)?, Connectivity3d::TwentySix);
-    let mut surest = vec![0; lesions.len()];
-    for (lesion, run) in lesions.runs() {
+pub(crate) fn with_core(lesions: Mask, probability: &[u8], least: f32) -> Result<Mask, VolumeError> {
+    let components = Components::of(&lesions, Connectivity3d::TwentySix);
+    let mut surest = vec![0; components.len()];
+    for (lesion, run) in components.runs() {
         let most = probability[run].iter().copied().max().unwrap_or(0);
         surest[lesion] = most.max(surest[lesion]);
     }
     let least = ProbabilityMap::step_of(least);
-    Mask::new(scan.grid().clone(), lesions.voxels_where(|lesion| surest[lesion] >= least))
+    Mask::new(lesions.grid().clone(), components.voxels_where(|lesion| surest[lesion] >= least))
 }
 
 #[cfg(test)]
 mod tests {
-    use opencac_core::{Grid, PatientPoint};
+    use opencac_core::PatientPoint;
 
     use super::*;
 
@@ -57,8 +51,7 @@ mod tests {
         // Two lesions: one reaches over two slices and has a sure core, one is lukewarm; an aortic plaque.
         let labels = [2, 2, 0, 3, 3, 0, 6, 0, 2, 0, 0, 0, 0, 0, 0, 0];
         let probability = [150, 140, 0, 160, 170, 0, 10, 0, 230, 0, 0, 0, 0, 0, 0, 0];
-        let hu = labels.iter().map(|label| if *label > 0 { 300 } else { 40 }).collect();
-        let scan = Volume::new(grid, hu).unwrap();
+        let hu = labels.map(|label| if label > 0 { 300 } else { 40 });
         for (bound_hu, least, expected) in [
             (130, 0.8, [2, 2, 0, 0, 0, 0, 6, 0, 2, 0, 0, 0, 0, 0, 0, 0]),
             (130, 0.6, labels),
@@ -67,7 +60,7 @@ mod tests {
             (400, 0.95, labels),
         ] {
             let mut found = labels;
-            drop_unsure(&scan, &mut found, &probability, bound_hu, least).unwrap();
+            drop_unsure(&grid, &hu, &mut found, &probability, bound_hu, least).unwrap();
             assert_eq!(found, expected, "{bound_hu} HU, {least}");
         }
     }

@@ -2,11 +2,11 @@
 
 use opencac_core::resample::{Resampler, linear_mask};
 use opencac_core::score::Candidates;
-use opencac_core::{Grid, LabelMap, Mask, Volume, morphology};
+use opencac_core::{Grid, LabelMap, Mask, Part, Volume, morphology};
 use rayon::prelude::*;
 
 use super::decide::Decision;
-use super::region::{IndexBox, index_box, network_grid};
+use super::region::{index_box, network_grid};
 use super::tiles::{self, Channels, Tiling};
 use super::{CascadeError, NetworkInput, lesions, post};
 use crate::bundle::{PostStep, StageCard};
@@ -52,34 +52,38 @@ pub fn segment_calcium(
     scan: &Volume,
     heart: Option<&Mask>,
 ) -> Result<FoundCalcium, CascadeError> {
-    let bounds = index_box(&card.input, scan.grid(), heart)?;
+    let part = Part::new(scan.grid(), index_box(&card.input, scan.grid(), heart)?);
     let grid = network_grid(&card.input, scan.grid(), heart)?;
     let input = NetworkInput::new(&card.input, scan, &grid, heart)?;
-    let mut result = OnScan::new(card, scan.grid(), bounds, &grid)?;
+    let seen = part.cut(scan.hu());
+    let mut result = OnScan::new(card, part.grid(), &seen, &grid)?;
     run_over(card, network, &input, |z, slice| result.take(z, slice))?;
     let (mut labels, mut probability) = (result.labels, result.probability);
     for step in &card.output.then {
         match *step {
             PostStep::WithinHeart { margin_mm } => {
                 let heart = heart.ok_or(CascadeError::NoHeart { what: "the surroundings of the heart" })?;
-                let near = morphology::dilated_mm(heart, margin_mm);
+                let heart = Mask::new(part.grid().clone(), part.cut(heart.voxels()))?;
+                let near = morphology::dilated_mm(&heart, margin_mm);
                 let found = labels.iter_mut().zip(&mut probability).zip(near.voxels());
                 found.filter(|(_, near)| !**near).for_each(|(found, _)| (*found.0, *found.1) = (0, 0));
             }
             PostStep::SureLesions { hu, probability: least } => {
-                lesions::drop_unsure(scan, &mut labels, &probability, hu, least as f32)?;
+                lesions::drop_unsure(part.grid(), &seen, &mut labels, &probability, hu, least as f32)?;
             }
+            // Done voxel by voxel already.
+            PostStep::AtLeast { .. } => {}
             // The others are for the heart.
             _ => {}
         }
     }
-    let labels = LabelMap::new(scan.grid().clone(), labels)?;
+    let labels = LabelMap::new(scan.grid().clone(), part.put_back(&labels))?;
     let candidates = if card.output.labels.len() == 1 {
         Candidates::Mask(labels.mask_where(|label| label > 0))
     } else {
         Candidates::Labels(labels)
     };
-    Ok(FoundCalcium { candidates, probability: ProbabilityMap::new(scan.grid().clone(), probability)? })
+    Ok(FoundCalcium { candidates, probability: ProbabilityMap::new(part, probability) })
 }
 
 fn run_over(
@@ -100,15 +104,16 @@ fn run_over(
     )
 }
 
-/// Labels on the scan's grid, made of the network's slices as they come: probabilities are interpolated, then the
-/// label is decided.
-struct OnScan {
+/// Labels on the scan's grid about the heart, made of the network's slices as they come: probabilities are interpolated,
+/// then the label is decided.
+struct OnScan<'a> {
     decision: Option<Decision>,
     threshold: f32,
     channels: usize,
-    bounds: IndexBox,
-    scan_size: [usize; 3],
-    /// For each slice of the scan in the region: the lower of the two network slices around it, and the upper's share.
+    /// The scan, and what is too faint to be looked at.
+    hu: &'a [i16],
+    least_hu: i16,
+    /// For each slice of the scan: the lower of the two network slices around it, and the upper's share.
     sources: Vec<(usize, f32)>,
     in_plane: Resampler,
     /// The next slice of the scan to be made.
@@ -120,39 +125,35 @@ struct OnScan {
     probability: Vec<u8>,
 }
 
-impl OnScan {
-    fn new(card: &StageCard, scan: &Grid, bounds: IndexBox, network: &Grid) -> Result<Self, CascadeError> {
+impl<'a> OnScan<'a> {
+    fn new(card: &StageCard, scan: &Grid, hu: &'a [i16], network: &Grid) -> Result<Self, CascadeError> {
         let last = network.size()[2] - 1;
-        let first = bounds.map(|[first, _]| first as f64);
-        let sources = (bounds[2][0]..=bounds[2][1]).map(|z| {
-            let point = scan.patient_from_continuous([first[0], first[1], z as f64]);
+        let sources = (0..scan.size()[2]).map(|z| {
+            let point = scan.patient_from_continuous([0.0, 0.0, z as f64]);
             let position = network.continuous_from_patient(point)[2].clamp(0.0, last as f64);
             // A hair off a slice is rounding; the share of the neighbour would be too.
             let lower = ((position + 1e-6).floor() as usize).min(last);
             (lower, (position - lower as f64).max(0.0) as f32)
         });
-        let flat = |grid: &Grid, size: [usize; 2], start: [f64; 2]| {
-            let origin = grid.patient_from_continuous([start[0], start[1], 0.0]);
-            Grid::new([size[0], size[1], 1], grid.spacing_mm(), origin, grid.axes())
+        let flat = |grid: &Grid, origin| {
+            let [nx, ny, _] = grid.size();
+            Grid::new([nx, ny, 1], grid.spacing_mm(), origin, grid.axes())
         };
-        let source = flat(network, [network.size()[0], network.size()[1]], [0.0; 2])?;
-        let size = [0, 1].map(|k| bounds[k][1] - bounds[k][0] + 1);
+        let source = flat(network, network.origin())?;
         // In the same plane as the network's slice, so that only x and y are interpolated.
-        let on_scan = flat(scan, size, [first[0], first[1]])?;
-        let mut index = source.continuous_from_patient(on_scan.origin());
+        let mut index = source.continuous_from_patient(scan.origin());
         index[2] = 0.0;
-        let target = Grid::new(
-            on_scan.size(),
-            on_scan.spacing_mm(),
-            source.patient_from_continuous(index),
-            scan.axes(),
-        )?;
+        let target = flat(scan, source.patient_from_continuous(index))?;
+        let bounds = card.output.then.iter().filter_map(|step| match step {
+            PostStep::AtLeast { hu } => Some(*hu),
+            _ => None,
+        });
         Ok(Self {
             decision: (card.output.labels.len() > 1).then(|| Decision::new(&card.output)),
             threshold: card.output.threshold as f32,
             channels: card.output.labels.len(),
-            bounds,
-            scan_size: scan.size(),
+            hu,
+            least_hu: bounds.max().unwrap_or(i16::MIN),
             sources: sources.collect(),
             in_plane: Resampler::new(&source, &target)?,
             next: 0,
@@ -170,12 +171,13 @@ impl OnScan {
             if upper > z {
                 break;
             }
-            let mixed: Vec<f32> = if lower == z || self.previous.is_empty() {
-                slice.to_vec()
+            if lower == z || self.previous.is_empty() {
+                self.decide_slice(slice);
             } else {
-                self.previous.iter().zip(slice).map(|(a, b)| a + (b - a) * share).collect()
-            };
-            self.decide_slice(&mixed);
+                let pairs = self.previous.iter().zip(slice);
+                let mixed: Vec<f32> = pairs.map(|(a, b)| a + (b - a) * share).collect();
+                self.decide_slice(&mixed);
+            }
             self.next += 1;
         }
         self.previous.clear();
@@ -185,30 +187,30 @@ impl OnScan {
     fn decide_slice(&mut self, probabilities: &[f32]) {
         let [width, height, _] = self.in_plane.target().size();
         let area = width * height;
-        let mut on_scan = vec![0.0; area * self.channels];
-        let per_channel = probabilities.len() / self.channels;
-        let sources = probabilities.par_chunks_exact(per_channel);
-        sources.zip(on_scan.par_chunks_exact_mut(area)).for_each(|(source, out)| {
-            self.in_plane.linear_slice(source, 0, 0.0, out);
-        });
-        let [columns, rows, _] = self.scan_size;
-        let slice = (self.bounds[2][0] + self.next) * rows * columns..;
-        let first_row = self.bounds[1][0] * columns..;
-        let inside = self.bounds[0][0]..self.bounds[0][0] + width;
-        let lines = self.labels[slice.clone()][first_row.clone()].par_chunks_exact_mut(columns);
-        let sure = self.probability[slice][first_row].par_chunks_exact_mut(columns);
-        let (decision, threshold, on_scan) = (&self.decision, self.threshold, &on_scan);
-        lines.zip(sure).take(height).enumerate().for_each(|(y, (labels, sure))| {
-            let found = labels[inside.clone()].iter_mut().zip(&mut sure[inside.clone()]);
-            for (x, (label, sure)) in found.enumerate() {
-                let probability = |channel: usize| on_scan[channel * area + y * width + x] as f32;
-                let coronary;
-                (*label, coronary) = match decision {
-                    Some(decision) => (decision.label(probability), decision.coronary(probability)),
-                    None => (u8::from(probability(0) > threshold), probability(0)),
-                };
-                *sure = ProbabilityMap::step_of(coronary);
-            }
-        });
+        let channels: Vec<&[f32]> = probabilities.chunks_exact(probabilities.len() / self.channels).collect();
+        let slice = self.next * area..(self.next + 1) * area;
+        let lines = self.labels[slice.clone()].par_chunks_exact_mut(width);
+        let sure = self.probability[slice.clone()].par_chunks_exact_mut(width);
+        let seen = self.hu[slice].par_chunks_exact(width);
+        let (decision, threshold, in_plane) = (&self.decision, self.threshold, &self.in_plane);
+        let least_hu = self.least_hu;
+        lines.zip(sure).zip(seen).enumerate().for_each_init(
+            || vec![0.0; channels.len()],
+            |values, (y, ((labels, sure), seen))| {
+                let found = labels.iter_mut().zip(sure).zip(seen).enumerate();
+                for (x, ((label, sure), _)) in found.filter(|(_, (_, hu))| **hu >= least_hu) {
+                    for (value, channel) in values.iter_mut().zip(&channels) {
+                        *value = in_plane.linear_voxel(channel, [x, y, 0], 0.0) as f32;
+                    }
+                    let probability = |channel: usize| values[channel];
+                    let coronary;
+                    (*label, coronary) = match decision {
+                        Some(decision) => (decision.label(probability), decision.coronary(probability)),
+                        None => (u8::from(probability(0) > threshold), probability(0)),
+                    };
+                    *sure = ProbabilityMap::step_of(coronary);
+                }
+            },
+        );
     }
 }

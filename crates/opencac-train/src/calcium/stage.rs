@@ -18,6 +18,9 @@ pub const OTHER: u8 = 8;
 const MARGIN_MM: f64 = 8.0;
 /// Calcium is looked for this far outside the heart mask: masks are a voxel of 3 mm off here and there.
 const WITHIN_MM: f64 = 4.0;
+/// Nothing fainter is called calcium: hardly a voxel of less taught the network, and no protocol counts it, at whatever tube
+/// voltage.
+const FAINTEST_HU: i16 = 100;
 /// What the scoring calls calcium, and how sure the network must be of a part of each lesion.
 const CALCIUM_HU: i16 = 130;
 const SURE: f64 = 0.75;
@@ -83,6 +86,7 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
             labels: LABELS.to_vec(),
             threshold: 0.5,
             then: vec![
+                PostStep::AtLeast { hu: FAINTEST_HU },
                 PostStep::WithinHeart { margin_mm: WITHIN_MM },
                 PostStep::SureLesions { hu: CALCIUM_HU, probability: SURE },
             ],
