@@ -24,12 +24,17 @@ pub fn to_blocked(planar: &[f32], channels: usize, voxels: usize) -> Vec<f32> {
 /// Undoes [`to_blocked`].
 pub fn from_blocked(blocked: &[f32], channels: usize, voxels: usize) -> Vec<f32> {
     let mut planar = vec![0.0; channels * voxels];
+    from_blocked_into(blocked, voxels, &mut planar);
+    planar
+}
+
+/// The same into planes that are there already.
+pub fn from_blocked_into(blocked: &[f32], voxels: usize, planar: &mut [f32]) {
     planar.par_chunks_mut(voxels.max(1)).enumerate().for_each(|(c, plane)| {
         let from = &blocked[c / LANES * LANES * voxels..][..LANES * voxels];
         let values = from.iter().skip(c % LANES).step_by(LANES);
         plane.iter_mut().zip(values).for_each(|(to, &v)| *to = v);
     });
-    planar
 }
 
 /// Packs the 2x2x2 cubes of every channel into one block of 8 channels, in the order `4 dz + 2 dy + dx`.

@@ -6,10 +6,11 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Flex, TensorMetadata, backend_extension};
+use burn::backend::{AutodiffBackend, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Shape, TensorData};
 
 use super::native::{self, Batch};
+use super::norm::{self, Normalise};
 
 /// Layers that Burn's CPU backend lacks or runs too slowly.
 #[backend_extension(Flex, Autodiff)]
@@ -22,8 +23,24 @@ pub trait VolumeOps: Backend {
     ) -> FloatTensor<Self>;
     /// The largest value of each 2x2x2 cube.
     fn volume_max_pool(x: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// Repeats every voxel twice along each axis.
-    fn volume_upsample(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// `low` with every voxel repeated twice along each axis, and after its channels those of `skip`.
+    fn volume_join(low: FloatTensor<Self>, skip: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Every 2x2x2 cube as 8 channels.
+    fn volume_space_to_depth(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Undoes it.
+    fn volume_depth_to_space(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Mean and variance of each channel over a batch, `[2, channels]`; a constant to what has gradients.
+    fn volume_moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Normalisation by the moments of `x` itself, then a leaky ReLU.
+    fn volume_normalise(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        layer: Normalise,
+    ) -> FloatTensor<Self>;
+    /// The sum of products with `slope`, which is a constant, `[1]`.
+    fn volume_dot(x: FloatTensor<Self>, slope: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// The gradients of [`VolumeOps`], on a backend that has them.
@@ -36,8 +53,19 @@ pub trait VolumeGradients: VolumeOps {
     fn volume_conv_bias(gradient: FloatTensor<Self>) -> FloatTensor<Self>;
     /// Of pooling.
     fn volume_max_pool_input(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// Of upsampling.
-    fn volume_upsample_input(gradient: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Of joining, with respect to both; the two inputs tell how many channels are whose.
+    fn volume_join_inputs(
+        gradient: FloatTensor<Self>,
+        low: FloatTensor<Self>,
+        skip: FloatTensor<Self>,
+    ) -> [FloatTensor<Self>; 2];
+    /// Of the normalisation, with respect to `x`, `gamma` and `beta`.
+    fn volume_normalise_inputs(
+        x: FloatTensor<Self>,
+        parameters: [FloatTensor<Self>; 3],
+        gradient: FloatTensor<Self>,
+        layer: Normalise,
+    ) -> [FloatTensor<Self>; 3];
 }
 
 /// A tensor of Burn's CPU backend as values in row-major order.
@@ -97,10 +125,58 @@ impl VolumeOps for Flex {
         tensor(native::max_pool(x.values(), x.batch()), scaled(x.shape, |s| s / 2))
     }
 
-    fn volume_upsample(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        let x = Values::new(x);
-        tensor(native::upsample(x.values(), x.batch()), scaled(x.shape, |s| 2 * s))
+    fn volume_join(low: FloatTensor<Self>, skip: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (low, skip) = (Values::new(low), Values::new(skip));
+        let [samples, channels, size @ ..] = skip.shape;
+        let [depth, height, width] = size;
+        let shape = [samples, low.shape[1] + channels, depth, height, width];
+        tensor(native::join(low.values(), low.batch(), skip.values(), skip.batch()), shape)
     }
+
+    fn volume_space_to_depth(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let x = Values::new(x);
+        let [samples, channels, ..] = x.shape;
+        let [_, _, depth, height, width] = scaled(x.shape, |s| s / 2);
+        let packed = native::space_to_depth(x.values(), x.batch());
+        tensor(packed, [samples, 8 * channels, depth, height, width])
+    }
+
+    fn volume_depth_to_space(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let x = Values::new(x);
+        let [samples, channels, ..] = x.shape;
+        let [_, _, depth, height, width] = scaled(x.shape, |s| 2 * s);
+        let unpacked = native::depth_to_space(x.values(), x.batch());
+        tensor(unpacked, [samples, channels / 8, depth, height, width])
+    }
+
+    fn volume_moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let x = Values::new(x);
+        tensor(norm::moments(x.values(), x.batch()), [2, x.shape[1]])
+    }
+
+    fn volume_normalise(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        layer: Normalise,
+    ) -> FloatTensor<Self> {
+        let x = Values::new(x);
+        let parameters = [gamma, beta, moments].map(|t| t.to_contiguous());
+        tensor(norm::normalise(x.values(), x.batch(), of_channels(&parameters, x.shape[1]), layer), x.shape)
+    }
+
+    fn volume_dot(x: FloatTensor<Self>, slope: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, slope) = (Values::new(x), Values::new(slope));
+        let products = x.values().iter().zip(slope.values()).map(|(x, slope)| f64::from(x * slope));
+        tensor(vec![products.sum::<f64>() as f32], [1])
+    }
+}
+
+/// The values of gamma, beta and moments.
+fn of_channels(parameters: &[FloatTensor<Flex>; 3], channels: usize) -> [&[f32]; 3] {
+    let lengths = [channels, channels, 2 * channels];
+    std::array::from_fn(|k| &parameters[k].storage::<f32>()[..lengths[k]])
 }
 
 impl VolumeGradients for Flex {
@@ -130,11 +206,33 @@ impl VolumeGradients for Flex {
         tensor(native::max_pool_gradient(x.values(), x.batch(), gradient.values()), x.shape)
     }
 
-    fn volume_upsample_input(gradient: FloatTensor<Self>) -> FloatTensor<Self> {
-        let gradient = Values::new(gradient);
-        let shape = scaled(gradient.shape, |s| s / 2);
-        let [samples, channels, size @ ..] = shape;
-        tensor(native::upsample_gradient(gradient.values(), Batch { samples, channels, size }), shape)
+    fn volume_join_inputs(
+        gradient: FloatTensor<Self>,
+        low: FloatTensor<Self>,
+        skip: FloatTensor<Self>,
+    ) -> [FloatTensor<Self>; 2] {
+        let (gradient, low, skip) = (Values::new(gradient), Values::new(low), Values::new(skip));
+        let [of_low, of_skip] = native::join_gradient(gradient.values(), low.batch(), skip.batch());
+        [tensor(of_low, low.shape), tensor(of_skip, skip.shape)]
+    }
+
+    fn volume_normalise_inputs(
+        x: FloatTensor<Self>,
+        parameters: [FloatTensor<Self>; 3],
+        gradient: FloatTensor<Self>,
+        layer: Normalise,
+    ) -> [FloatTensor<Self>; 3] {
+        let (x, gradient) = (Values::new(x), Values::new(gradient));
+        let parameters = parameters.map(|t| t.to_contiguous());
+        let channels = x.shape[1];
+        let [of_x, gamma, beta] = norm::normalise_gradient(
+            x.values(),
+            x.batch(),
+            of_channels(&parameters, channels),
+            gradient.values(),
+            layer,
+        );
+        [tensor(of_x, x.shape), tensor(gamma, [channels]), tensor(beta, [channels])]
     }
 }
 
@@ -214,21 +312,151 @@ impl<B: VolumeGradients, C: CheckpointStrategy> VolumeOps for Autodiff<B, C> {
         }
     }
 
-    fn volume_upsample(x: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn volume_join(low: FloatTensor<Self>, skip: FloatTensor<Self>) -> FloatTensor<Self> {
         #[derive(Debug)]
-        struct VolumeUpsample;
+        struct VolumeJoin;
 
-        impl<B: VolumeGradients> Backward<B, 1> for VolumeUpsample {
-            type State = ();
+        impl<B: VolumeGradients> Backward<B, 2> for VolumeJoin {
+            type State = [NodeId; 2];
 
-            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-                unary::<B, _>(ops.parents, ops.node, grads, B::volume_upsample_input);
+            fn backward(
+                self,
+                ops: Ops<Self::State, 2>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let [node_low, node_skip] = ops.parents;
+                let gradient = grads.consume::<B>(&ops.node);
+                let [low, skip] =
+                    ops.state.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+                let [of_low, of_skip] = B::volume_join_inputs(gradient, low, skip);
+                if let Some(node) = node_low {
+                    grads.register::<B>(node.id, of_low);
+                }
+                if let Some(node) = node_skip {
+                    grads.register::<B>(node.id, of_skip);
+                }
             }
         }
 
-        match VolumeUpsample.prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), B::volume_upsample(x.into_primitive())),
-            OpsKind::UnTracked(prep) => prep.finish(B::volume_upsample(x.into_primitive())),
+        match VolumeJoin.prepare::<C>([low.node(), skip.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let state = [prep.checkpoint(&low), prep.checkpoint(&skip)];
+                prep.finish(state, B::volume_join(low.into_primitive(), skip.into_primitive()))
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::volume_join(low.into_primitive(), skip.into_primitive()))
+            }
+        }
+    }
+
+    fn volume_space_to_depth(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct SpaceToDepth;
+
+        impl<B: VolumeGradients> Backward<B, 1> for SpaceToDepth {
+            type State = ();
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                unary::<B, _>(ops.parents, ops.node, grads, B::volume_depth_to_space);
+            }
+        }
+
+        match SpaceToDepth.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), B::volume_space_to_depth(x.into_primitive())),
+            OpsKind::UnTracked(prep) => prep.finish(B::volume_space_to_depth(x.into_primitive())),
+        }
+    }
+
+    fn volume_depth_to_space(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct DepthToSpace;
+
+        impl<B: VolumeGradients> Backward<B, 1> for DepthToSpace {
+            type State = ();
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                unary::<B, _>(ops.parents, ops.node, grads, B::volume_space_to_depth);
+            }
+        }
+
+        match DepthToSpace.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), B::volume_depth_to_space(x.into_primitive())),
+            OpsKind::UnTracked(prep) => prep.finish(B::volume_depth_to_space(x.into_primitive())),
+        }
+    }
+
+    fn volume_moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        <Self as AutodiffBackend>::from_inner(B::volume_moments(x.into_primitive()))
+    }
+
+    fn volume_normalise(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        layer: Normalise,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct VolumeNormalise;
+
+        impl<B: VolumeGradients> Backward<B, 3> for VolumeNormalise {
+            type State = (NodeId, [FloatTensor<B>; 3], Normalise);
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 3>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let gradient = grads.consume::<B>(&ops.node);
+                let (x, parameters, layer) = ops.state;
+                let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
+                let found = B::volume_normalise_inputs(x, parameters, gradient, layer);
+                for (node, gradient) in ops.parents.into_iter().zip(found) {
+                    if let Some(node) = node {
+                        grads.register::<B>(node.id, gradient);
+                    }
+                }
+            }
+        }
+
+        let moments = moments.into_primitive();
+        match VolumeNormalise.prepare::<C>([x.node(), gamma.node(), beta.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(mut prep) => {
+                let node = prep.checkpoint(&x);
+                let (gamma, beta) = (gamma.into_primitive(), beta.into_primitive());
+                let state = (node, [gamma.clone(), beta.clone(), moments.clone()], layer);
+                prep.finish(state, B::volume_normalise(x.into_primitive(), gamma, beta, moments, layer))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::volume_normalise(
+                x.into_primitive(),
+                gamma.into_primitive(),
+                beta.into_primitive(),
+                moments,
+                layer,
+            )),
+        }
+    }
+
+    fn volume_dot(x: FloatTensor<Self>, slope: FloatTensor<Self>) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct VolumeDot;
+
+        impl<B: VolumeGradients> Backward<B, 1> for VolumeDot {
+            type State = FloatTensor<B>;
+
+            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+                // The product is what is made small: its own gradient is 1.
+                let slope = ops.state;
+                unary::<B, _>(ops.parents, ops.node, grads, |_| slope);
+            }
+        }
+
+        let slope = slope.into_primitive();
+        match VolumeDot.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(slope.clone(), B::volume_dot(x.into_primitive(), slope)),
+            OpsKind::UnTracked(prep) => prep.finish(B::volume_dot(x.into_primitive(), slope)),
         }
     }
 }

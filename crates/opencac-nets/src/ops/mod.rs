@@ -5,12 +5,15 @@
 
 mod extension;
 mod native;
+mod norm;
 
 use burn::backend::{Dispatch, DispatchDevice};
-use burn::tensor::Tensor;
+use burn::nn::BatchNorm;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Tensor, activation};
 
 use extension::VolumeOps;
+use norm::Normalise;
 
 /// A 3x3x3 convolution with stride 1 and zero padding; `weight` is `[out, in, 3, 3, 3]`, `bias` is `[out]`.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Tensor<1>) -> Tensor<5> {
@@ -32,15 +35,44 @@ pub fn max_pool3d(x: Tensor<5>) -> Tensor<5> {
     cubes.max_dim(2).reshape([n, c, depth / 2, height / 2, width / 2])
 }
 
-/// Repeats every voxel twice along each axis.
-pub fn upsample3d(x: Tensor<5>) -> Tensor<5> {
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::volume_upsample(x.into_dispatch()));
+/// `low` with every voxel repeated twice along each axis, and after its channels those of `skip`.
+pub fn upsample_and_join3d(low: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
+    if on_cpu(&low) {
+        return Tensor::from_dispatch(Dispatch::volume_join(low.into_dispatch(), skip.into_dispatch()));
     }
-    let [n, c, depth, height, width] = x.dims();
-    let apart = x.reshape([n * c, depth, 1, height, 1, width, 1]);
+    let [n, c, depth, height, width] = low.dims();
+    let apart = low.reshape([n * c, depth, 1, height, 1, width, 1]);
     let repeated = apart.expand([n * c, depth, 2, height, 2, width, 2]);
-    repeated.reshape([n, c, 2 * depth, 2 * height, 2 * width])
+    Tensor::cat(vec![repeated.reshape([n, c, 2 * depth, 2 * height, 2 * width]), skip], 1)
+}
+
+/// The normalisation of a layer in training, by the statistics of the batch, which move the running ones, and after it a
+/// leaky ReLU with this slope below zero; 0 is a plain one.
+pub fn normalise_and_activate3d(x: Tensor<5>, norm: &BatchNorm, slope: f64) -> Tensor<5> {
+    if !(on_cpu(&x) && x.device().is_autodiff()) {
+        let x = norm.forward(x);
+        return if slope == 0.0 { activation::relu(x) } else { activation::leaky_relu(x, slope) };
+    }
+    let channels = x.dims()[1];
+    let moments = Tensor::<2>::from_dispatch(Dispatch::volume_moments(x.clone().into_dispatch()));
+    for (k, running) in [&norm.running_mean, &norm.running_var].into_iter().enumerate() {
+        let seen = moments.clone().slice([k..k + 1, 0..channels]).reshape([channels]);
+        let before = running.value_sync().to_device(&x.device());
+        let moved = before.mul_scalar(1.0 - norm.momentum).add(seen.mul_scalar(norm.momentum));
+        running.update(moved.detach());
+    }
+    let layer = Normalise { epsilon: norm.epsilon, slope };
+    let [gamma, beta] = [&norm.gamma, &norm.beta].map(|parameter| parameter.val().into_dispatch());
+    let out = Dispatch::volume_normalise(x.into_dispatch(), gamma, beta, moments.into_dispatch(), layer);
+    Tensor::from_dispatch(out)
+}
+
+/// A loss whose gradient by `x` is `slope`, which must lie on the same device.
+pub fn loss_of_slope(x: Tensor<5>, slope: Tensor<5>) -> Tensor<1> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::volume_dot(x.into_dispatch(), slope.into_dispatch()));
+    }
+    (x * slope).sum()
 }
 
 /// A 1x1x1 convolution; `weight` is `[out, in, 1, 1, 1]`, `bias` is `[out]`.
@@ -54,6 +86,9 @@ pub fn pointwise3d(x: Tensor<5>, weight: Tensor<5>, bias: Tensor<1>) -> Tensor<5
 
 /// Every 2x2x2 cube becomes 8 channels: channel `c` at `(dz, dy, dx)` is channel `8 c + 4 dz + 2 dy + dx`.
 pub fn space_to_depth3d(x: Tensor<5>) -> Tensor<5> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::volume_space_to_depth(x.into_dispatch()));
+    }
     let [n, c, depth, height, width] = x.dims();
     let cubes = x.reshape([n * c, depth / 2, 2, height / 2, 2, width / 2, 2]);
     cubes.permute([0, 2, 4, 6, 1, 3, 5]).reshape([n, 8 * c, depth / 2, height / 2, width / 2])
@@ -61,6 +96,9 @@ pub fn space_to_depth3d(x: Tensor<5>) -> Tensor<5> {
 
 /// Undoes [`space_to_depth3d`].
 pub fn depth_to_space3d(x: Tensor<5>) -> Tensor<5> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::volume_depth_to_space(x.into_dispatch()));
+    }
     let [n, c, depth, height, width] = x.dims();
     let cubes = x.reshape([n * c / 8, 2, 2, 2, depth, height, width]);
     cubes.permute([0, 4, 1, 5, 2, 6, 3]).reshape([n, c / 8, 2 * depth, 2 * height, 2 * width])

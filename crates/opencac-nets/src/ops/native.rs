@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::conv3d::layout::{from_blocked, to_blocked};
+use crate::conv3d::layout::{from_blocked_into, to_blocked};
 use crate::conv3d::{Conv, Epilogue, Isa, Reads, Sink, weight_gradient};
 
 /// Shape of a batch of volumes.
@@ -80,26 +80,30 @@ pub fn conv3d_input_gradient(gradient: &[f32], batch: Batch, weight: &[f32], inp
     )
 }
 
+/// Sample by sample: with some of them in a batch each thread has its own, and packing has no thread to wait for.
 fn run(conv: &Conv, x: &[f32], batch: Batch, outputs: usize) -> Vec<f32> {
     let isa = Isa::detect();
-    let mut result = Vec::with_capacity(batch.with_channels(outputs).len());
-    let mut out = vec![0.0; conv.output_len(batch.size)];
-    for sample in 0..batch.samples {
+    let mut result = vec![0.0; batch.with_channels(outputs).len()];
+    result.par_chunks_mut((outputs * batch.voxels()).max(1)).enumerate().for_each(|(sample, result)| {
+        let mut out = vec![0.0; conv.output_len(batch.size)];
         conv.run(isa, &[&batch.pack(x, sample)], batch.size, Sink::Store(&mut out));
-        result.append(&mut from_blocked(&out, outputs, batch.voxels()));
-    }
+        from_blocked_into(&out, batch.voxels(), result);
+    });
     result
 }
 
 /// The gradient of [`conv3d`] with respect to its weight, given `x` and the gradient of the output.
 pub fn conv3d_weight_gradient(x: &[f32], batch: Batch, gradient: &[f32], outputs: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; outputs * batch.channels * 27];
-    for sample in 0..batch.samples {
+    let of_sample = |sample: usize| {
         let out = batch.with_channels(outputs);
         let gradient = &gradient[sample * out.sample_len()..][..out.sample_len()];
         let gradient = to_blocked(gradient, outputs, out.voxels());
         let x = batch.pack(x, sample);
-        let part = weight_gradient(Isa::detect(), batch.reads(), &x, outputs, &gradient, batch.size);
+        weight_gradient(Isa::detect(), batch.reads(), &x, outputs, &gradient, batch.size)
+    };
+    let parts: Vec<Vec<f32>> = (0..batch.samples).into_par_iter().map(of_sample).collect();
+    let mut sum = vec![0.0; outputs * batch.channels * 27];
+    for part in parts {
         sum.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
     }
     sum
@@ -141,24 +145,65 @@ pub fn max_pool_gradient(x: &[f32], batch: Batch, gradient: &[f32]) -> Vec<f32> 
     result
 }
 
-/// Repeats every voxel twice along each axis.
-pub fn upsample(x: &[f32], batch: Batch) -> Vec<f32> {
-    let mut result = vec![0.0; 8 * batch.len()];
-    let planes = result.par_chunks_mut((8 * batch.voxels()).max(1)).zip(x.par_chunks(batch.voxels().max(1)));
-    planes.for_each(|(result, x)| {
-        cubes(batch.size.map(|s| 2 * s), |at, corners| corners.into_iter().for_each(|i| result[i] = x[at]));
+/// `low` upsampled, and beside it the channels of `skip`, whose grid is twice as fine.
+pub fn join(low: &[f32], low_batch: Batch, skip: &[f32], skip_batch: Batch) -> Vec<f32> {
+    let channels = low_batch.channels + skip_batch.channels;
+    let voxels = skip_batch.voxels();
+    let mut result = vec![0.0; skip_batch.with_channels(channels).len()];
+    result.par_chunks_mut(voxels.max(1)).enumerate().for_each(|(plane, result)| {
+        let (sample, channel) = (plane / channels, plane % channels);
+        match channel.checked_sub(low_batch.channels) {
+            Some(of_skip) => {
+                result.copy_from_slice(&skip[(sample * skip_batch.channels + of_skip) * voxels..][..voxels]);
+            }
+            None => {
+                let low = &low[(sample * low_batch.channels + channel) * low_batch.voxels()..];
+                cubes(skip_batch.size, |at, corners| corners.into_iter().for_each(|i| result[i] = low[at]));
+            }
+        }
     });
     result
 }
 
-/// The gradient of [`upsample`], given that of its output; `batch` is the shape of its input.
-pub fn upsample_gradient(gradient: &[f32], batch: Batch) -> Vec<f32> {
+/// The gradients of [`join`] with respect to both, given that of its output.
+pub fn join_gradient(gradient: &[f32], low_batch: Batch, skip_batch: Batch) -> [Vec<f32>; 2] {
+    let channels = low_batch.channels + skip_batch.channels;
+    let voxels = skip_batch.voxels();
+    let plane = |sample: usize, channel: usize| &gradient[(sample * channels + channel) * voxels..][..voxels];
+    let (mut low, mut skip) = (vec![0.0; low_batch.len()], vec![0.0; skip_batch.len()]);
+    low.par_chunks_mut(low_batch.voxels().max(1)).enumerate().for_each(|(i, low)| {
+        let from = plane(i / low_batch.channels, i % low_batch.channels);
+        cubes(skip_batch.size, |at, corners| low[at] = corners.into_iter().map(|i| from[i]).sum());
+    });
+    skip.par_chunks_mut(voxels.max(1)).enumerate().for_each(|(i, skip)| {
+        let (sample, channel) = (i / skip_batch.channels, i % skip_batch.channels);
+        skip.copy_from_slice(plane(sample, low_batch.channels + channel));
+    });
+    [low, skip]
+}
+
+/// Every 2x2x2 cube becomes 8 channels, in the order `4 dz + 2 dy + dx`; all sides are even.
+pub fn space_to_depth(x: &[f32], batch: Batch) -> Vec<f32> {
     let mut result = vec![0.0; batch.len()];
-    let planes =
-        result.par_chunks_mut(batch.voxels().max(1)).zip(gradient.par_chunks((8 * batch.voxels()).max(1)));
-    planes.for_each(|(result, gradient)| {
-        cubes(batch.size.map(|s| 2 * s), |at, corners| {
-            result[at] = corners.into_iter().map(|i| gradient[i]).sum();
+    let planes = result.par_chunks_mut(batch.voxels().max(1)).zip(x.par_chunks(batch.voxels().max(1)));
+    planes.for_each(|(result, x)| {
+        let eighth = batch.voxels() / 8;
+        cubes(batch.size, |at, corners| {
+            corners.into_iter().enumerate().for_each(|(k, i)| result[k * eighth + at] = x[i]);
+        });
+    });
+    result
+}
+
+/// Undoes [`space_to_depth`]; `batch` is the shape of its result.
+pub fn depth_to_space(x: &[f32], batch: Batch) -> Vec<f32> {
+    let fine = Batch { channels: batch.channels / 8, size: batch.size.map(|s| 2 * s), ..batch };
+    let mut result = vec![0.0; batch.len()];
+    let planes = result.par_chunks_mut(fine.voxels().max(1)).zip(x.par_chunks(fine.voxels().max(1)));
+    planes.for_each(|(result, x)| {
+        let eighth = batch.voxels();
+        cubes(fine.size, |at, corners| {
+            corners.into_iter().enumerate().for_each(|(k, i)| result[i] = x[k * eighth + at]);
         });
     });
     result
@@ -229,15 +274,48 @@ mod tests {
     }
 
     #[test]
-    fn gradients_of_pooling_and_upsampling_equal_finite_differences() {
+    fn gradients_of_pooling_equal_finite_differences() {
         let x: Vec<f32> = (0..BATCH.len()).map(|i| (i * 37 % 101) as f32).collect();
         let d = wave(x.len(), 0.2);
         let g = wave(x.len() / 8, 0.1);
         let found = dot(&max_pool_gradient(&x, BATCH, &g), &d);
         assert_near(found, slope(&x, &d, |x| dot(&g, &max_pool(x, BATCH))));
-        let g = wave(8 * x.len(), 0.1);
-        let found = dot(&upsample_gradient(&g, BATCH), &d);
-        assert_near(found, slope(&x, &d, |x| dot(&g, &upsample(x, BATCH))));
+    }
+
+    #[test]
+    fn joining_has_the_gradients_of_finite_differences() {
+        let low_batch = Batch { channels: 2, size: BATCH.size.map(|s| s / 2), ..BATCH };
+        let (low, skip) = (wave(low_batch.len(), 0.1), wave(BATCH.len(), 0.2));
+        let joined = join(&low, low_batch, &skip, BATCH);
+        let voxels = BATCH.voxels();
+        for (i, found) in joined.iter().enumerate() {
+            let (sample, channel, voxel) = (i / (5 * voxels), i / voxels % 5, i % voxels);
+            let [z, y, x] = [voxel / 12, voxel / 6 % 2, voxel % 6];
+            let expected = match channel {
+                0 | 1 => low[((sample * 2 + channel) * 2 + z / 2) * 3 + y / 2 * 3 + x / 2],
+                _ => skip[(sample * 3 + channel - 2) * voxels + voxel],
+            };
+            assert_eq!(*found, expected, "{i}");
+        }
+        let g = wave(joined.len(), 0.3);
+        let [of_low, of_skip] = join_gradient(&g, low_batch, BATCH);
+        let d = wave(low.len(), 0.4);
+        assert_near(dot(&of_low, &d), slope(&low, &d, |low| dot(&g, &join(low, low_batch, &skip, BATCH))));
+        let d = wave(skip.len(), 0.5);
+        assert_near(dot(&of_skip, &d), slope(&skip, &d, |skip| dot(&g, &join(&low, low_batch, skip, BATCH))));
+    }
+
+    #[test]
+    fn cubes_become_channels_and_back() {
+        let x: Vec<f32> = (0..BATCH.len()).map(|i| i as f32).collect();
+        let packed = space_to_depth(&x, BATCH);
+        // Channel 1 of sample 1 at the second cube along x: its corners at (0, 0, 2) and on.
+        let eighth = BATCH.voxels() / 8;
+        let first = (3 + 1) * BATCH.voxels();
+        let found: Vec<f32> = (0..8).map(|k| packed[first + k * eighth + 1]).collect();
+        assert_eq!(found, [2, 3, 8, 9, 14, 15, 20, 21].map(|i| (first + i) as f32));
+        let coarse = Batch { channels: 24, size: BATCH.size.map(|s| s / 2), ..BATCH };
+        assert_eq!(depth_to_space(&packed, coarse), x);
     }
 
     #[test]

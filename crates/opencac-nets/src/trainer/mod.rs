@@ -18,6 +18,7 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::ops;
 use crate::unet::{UNet, UNetError, UNetSpec, UNetWeights, WeightError, WeightTensor};
 
 pub use adamw::AdamW;
@@ -227,7 +228,7 @@ impl Trainer {
         }
         // The loss has its gradient by formula; its product with the output has the same one for the network.
         let slope = Tensor::<5>::from_data(TensorData::new(slope, shape), &self.device);
-        let gradients = (out * slope).sum().backward();
+        let gradients = ops::loss_of_slope(out, slope).backward();
         let mut gradients = self.named_gradients(&net, &gradients)?;
         let length = adamw::clip(&mut gradients, self.settings.gradient_clip);
         if !length.is_finite() {

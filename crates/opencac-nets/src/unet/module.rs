@@ -111,7 +111,7 @@ impl UNet {
             skips.push(x.clone());
         }
         for (level, skip) in self.decoder.iter().zip(skips).rev() {
-            let joined = Tensor::cat(vec![ops::upsample3d(x), skip], 1);
+            let joined = ops::upsample_and_join3d(x, skip);
             x = level.forward(self.dropout.forward(joined), &self.spec);
         }
         x = ops::pointwise3d(x, self.head_weight.val(), self.head_bias.val());
@@ -171,13 +171,16 @@ impl Layer {
     }
 
     fn forward(&self, x: Tensor<5>, spec: &UNetSpec) -> Tensor<5> {
-        let activate = |x: Tensor<5>| match spec.layout().activation {
-            Activation::Relu => activation::relu(x),
-            Activation::LeakyRelu { slope } => activation::leaky_relu(x, f64::from(slope)),
+        let slope = match spec.layout().activation {
+            Activation::Relu => 0.0,
+            Activation::LeakyRelu { slope } => f64::from(slope),
         };
+        let activate = |x| if slope == 0.0 { activation::relu(x) } else { activation::leaky_relu(x, slope) };
         let x = ops::conv3d(x, self.weight.val(), self.bias.val());
         match (&self.norm, spec.layout().norm) {
-            (Some(norm), Norm::Batch { order: NormOrder::BeforeActivation, .. }) => activate(norm.forward(x)),
+            (Some(norm), Norm::Batch { order: NormOrder::BeforeActivation, .. }) => {
+                ops::normalise_and_activate3d(x, norm, slope)
+            }
             (Some(norm), Norm::Batch { order: NormOrder::AfterActivation, .. }) => norm.forward(activate(x)),
             _ => activate(x),
         }
