@@ -2,6 +2,7 @@
 
 use super::deposit::{Deposit, Strand};
 use super::region::Region;
+use super::stage::OTHER;
 use crate::augment::{Rng, below, between, chance, normal};
 
 /// Where deposits of a vessel or site were found: median, lowest and highest of each coordinate.
@@ -101,11 +102,13 @@ pub fn draw_hard_negatives(region: &Region, rng: &mut Rng) -> Vec<Deposit> {
         for _ in 0..=below(rng, 3) {
             let volume = between(rng, f32::ln(volume_mm3[0]), f32::ln(volume_mm3[1])).exp();
             let peak = between(rng, 200.0, 1300.0);
-            let place = find_place(region, site, rng);
-            deposits.extend(place.map(|at| Deposit {
-                label: site.label,
-                strands: vec![strand(region, at, volume, peak, rng)],
-            }));
+            let Some(at) = find_place(region, site, rng) else { continue };
+            let along_ring = site.label == MITRAL_ANNULUS.label && chance(rng, 0.6);
+            let strand = match along_ring {
+                true => part_of_ring(region, at, volume, peak, rng),
+                false => strand(region, at, volume, peak, rng),
+            };
+            deposits.push(Deposit { label: site.label, strands: vec![strand] });
         }
     }
     if chance(rng, 0.3) {
@@ -114,6 +117,10 @@ pub fn draw_hard_negatives(region: &Region, rng: &mut Rng) -> Vec<Deposit> {
     }
     if chance(rng, 0.1) {
         deposits.extend(find_place(region, &ANYWHERE, rng).map(|at| lead(region, at, rng)));
+    }
+    if chance(rng, 0.15) {
+        let vessel = &CORONARIES[1 + below(rng, CORONARIES.len() - 1)].1;
+        deposits.extend(find_place(region, vessel, rng).map(|at| stent(region, at, rng)));
     }
     deposits
 }
@@ -174,15 +181,11 @@ fn blur_mm(region: &Region, rng: &mut Rng) -> [f32; 2] {
 /// A gently bent line of the given length through a voxel.
 fn curve(region: &Region, at: [usize; 3], length_mm: f32, rng: &mut Rng) -> Vec<[f32; 3]> {
     const SEGMENTS: usize = 6;
-    let unit = |v: [f32; 3]| {
-        let norm = v.iter().map(|c| c * c).sum::<f32>().sqrt().max(1e-6);
-        v.map(|c| c / norm)
-    };
     let mut direction = unit([0; 3].map(|_| normal(rng, 0.0, 1.0)));
     let bend = [0; 3].map(|_| normal(rng, 0.0, 0.25));
     let step = length_mm / SEGMENTS as f32;
     let mut point: [f32; 3] =
-        std::array::from_fn(|k| at[k] as f32 * region.spacing_mm[k] - direction[k] * length_mm / 2.0);
+        std::array::from_fn(|k| position(region, at)[k] - direction[k] * length_mm / 2.0);
     let mut path = vec![point];
     for _ in 0..SEGMENTS {
         (0..3).for_each(|k| point[k] += step * direction[k]);
@@ -203,6 +206,44 @@ fn smear(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
     Deposit { label: 0, strands: vec![strand] }
 }
 
+/// A part of the mitral ring, as thick as the volume makes it.
+fn part_of_ring(region: &Region, at: [usize; 3], volume_mm3: f32, peak_hu: f32, rng: &mut Rng) -> Strand {
+    const SEGMENTS: usize = 10;
+    // The valve faces the apex: left, front, down.
+    let [facing, behind] = [[0.6, -0.5, -0.6], [0.45, 0.85, 0.25]];
+    let facing = unit(facing.map(|v| v + normal(rng, 0.0, 0.2)));
+    let outward = unit(across(facing, behind.map(|v| v + normal(rng, 0.0, 0.3))));
+    let aside = cross(facing, outward);
+    let (ring_mm, sweep) = (between(rng, 12.0, 20.0), between(rng, 0.6, 3.2));
+    let middle = position(region, at);
+    let path_mm = (0..=SEGMENTS).map(|i| {
+        let (sin, cos) = (sweep * (i as f32 / SEGMENTS as f32 - 0.5)).sin_cos();
+        std::array::from_fn(|k| middle[k] + ring_mm * ((cos - 1.0) * outward[k] + sin * aside[k]))
+    });
+    let wanted_mm = (volume_mm3 / (std::f32::consts::PI * ring_mm * sweep)).sqrt().clamp(0.8, 6.0);
+    let blur_mm = blur_mm(region, rng);
+    let base_hu = region.surroundings(at, 2.5).0.clamp(-100.0, 100.0);
+    let radius_mm = Strand::radius_for(wanted_mm, peak_hu, base_hu, blur_mm[0]);
+    Strand { path_mm: path_mm.collect(), radius_mm, blur_mm, peak_hu }
+}
+
+/// A tube of metal in a coronary, of thin strands around its axis.
+fn stent(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
+    const STRUTS: usize = 7;
+    let axis = curve(region, at, between(rng, 8.0, 32.0), rng);
+    let along = unit(std::array::from_fn(|k| axis[axis.len() - 1][k] - axis[0][k]));
+    let aside = unit(across(along, [0; 3].map(|_| normal(rng, 0.0, 1.0))));
+    let above = cross(along, aside);
+    let (tube_mm, peak_hu) = (between(rng, 1.0, 2.0), between(rng, 600.0, 2600.0));
+    let strut =
+        Strand { path_mm: axis, radius_mm: between(rng, 0.1, 0.4), blur_mm: blur_mm(region, rng), peak_hu };
+    let strands = (0..STRUTS).map(|i| {
+        let (sin, cos) = (std::f32::consts::TAU * i as f32 / STRUTS as f32).sin_cos();
+        moved(strut.clone(), std::array::from_fn(|k| tube_mm * (cos * aside[k] + sin * above[k])))
+    });
+    Deposit { label: OTHER, strands: strands.collect() }
+}
+
 /// A pacemaker lead or catheter: long, thin, of metal.
 fn lead(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
     let strand = Strand {
@@ -211,7 +252,26 @@ fn lead(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
         blur_mm: blur_mm(region, rng),
         peak_hu: between(rng, 800.0, 3000.0),
     };
-    Deposit { label: 0, strands: vec![strand] }
+    Deposit { label: OTHER, strands: vec![strand] }
+}
+
+fn position(region: &Region, at: [usize; 3]) -> [f32; 3] {
+    std::array::from_fn(|k| at[k] as f32 * region.spacing_mm[k])
+}
+
+fn unit(v: [f32; 3]) -> [f32; 3] {
+    let norm = v.iter().map(|c| c * c).sum::<f32>().sqrt().max(1e-6);
+    v.map(|c| c / norm)
+}
+
+fn cross([ax, ay, az]: [f32; 3], [bx, by, bz]: [f32; 3]) -> [f32; 3] {
+    [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]
+}
+
+/// What of a direction is perpendicular to a unit vector.
+fn across(axis: [f32; 3], v: [f32; 3]) -> [f32; 3] {
+    let along: f32 = (0..3).map(|k| axis[k] * v[k]).sum();
+    std::array::from_fn(|k| v[k] - along * axis[k])
 }
 
 #[cfg(test)]
