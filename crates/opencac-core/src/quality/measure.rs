@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::field::cut_by_padding;
 use crate::grid::Grid;
 use crate::mask::{Mask, any};
 use crate::morphology::{dilated_mm, eroded_mm};
@@ -60,8 +61,8 @@ pub struct HeartMeasurements {
     pub volume_ml: f64,
     /// First and last index (inclusive) of the heart on each axis.
     pub bounds: [[usize; 2]; 3],
-    /// Whether the heart touches the first and the last plane of each axis: right and left, front and back,
-    /// bottom and top.
+    /// Whether the heart touches the first and the last plane of each axis, or what is empty outside a round field: right and
+    /// left, front and back, bottom and top.
     pub cut: [[bool; 2]; 3],
     /// The blood pool; nothing where the heart has no core of 10 ml.
     pub blood_pool: Option<BloodPool>,
@@ -76,10 +77,14 @@ impl HeartMeasurements {
         VolumeError::check_same_grid(volume.grid(), heart.grid())?;
         let Some(bounds) = heart.bounding_box() else { return Ok(None) };
         let size = heart.grid().size();
+        let mut cut = std::array::from_fn(|k| [bounds[k][0] == 0, bounds[k][1] + 1 == size[k]]);
+        for (sides, by_padding) in cut.iter_mut().zip(cut_by_padding(volume, heart, bounds)) {
+            *sides = [sides[0] || by_padding[0], sides[1] || by_padding[1]];
+        }
         Ok(Some(Self {
             volume_ml: heart.volume_ml(),
             bounds,
-            cut: std::array::from_fn(|k| [bounds[k][0] == 0, bounds[k][1] + 1 == size[k]]),
+            cut,
             blood_pool: blood_pool(volume, &eroded_mm(heart, CORE_DEPTH_MM)),
             metal: metal(volume, &dilated_mm(heart, METAL_REACH_MM)),
         }))

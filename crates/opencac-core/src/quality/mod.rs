@@ -3,6 +3,7 @@
 //! [`HeartMeasurements`] are taken from the voxels and judge nothing; [`assess`] judges, by named bounds that each
 //! have a source or a measurement.
 
+mod field;
 mod measure;
 mod rules;
 
