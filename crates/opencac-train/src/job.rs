@@ -16,6 +16,7 @@ use crate::load::LoadError;
 use crate::phantoms::{self, FIRST_SEED};
 use crate::recipe;
 use crate::run::{self, Pace, RUN_FILE, RunError, RunSettings, Sources};
+use crate::sample::SampleSource;
 use crate::validation::Validation;
 
 /// Folder of the finished networks beside those of the runs.
@@ -100,7 +101,7 @@ pub enum JobError {
         /// The bundle's name.
         bundle: String,
         /// The stage.
-        stage: String,
+        stage: Stage,
     },
     /// The network's layout is not in order.
     #[error(transparent)]
@@ -143,11 +144,7 @@ impl Job {
     /// # Errors
     /// [`JobError`] names the case, the file or the step.
     pub fn heart(&self, watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
-        let hearts = cases::find(&self.data, self.hearts.as_deref())?;
-        self.check_patients(&[&hearts])?;
-        self.claim(&[&self.out])?;
-        let (card, weights) = self.train_heart(&hearts, &self.out, watch)?;
-        self.write(vec![(Stage::Heart, card, weights)])
+        self.stages(&[Stage::Heart], watch)
     }
 
     /// Trains the calcium network and writes it as a bundle, which needs a heart mask beside it.
@@ -155,11 +152,7 @@ impl Job {
     /// # Errors
     /// As [`Job::heart`].
     pub fn calcium(&self, watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
-        let calcium = cases::find(&self.data, self.calcium.as_deref())?;
-        self.check_patients(&[&calcium])?;
-        self.claim(&[&self.out])?;
-        let (card, weights) = self.train_calcium(&calcium, &self.out, watch)?;
-        self.write(vec![(Stage::Calcium, card, weights)])
+        self.stages(&[Stage::Calcium], watch)
     }
 
     /// Trains both and writes one bundle.
@@ -167,14 +160,37 @@ impl Job {
     /// # Errors
     /// As [`Job::heart`].
     pub fn all(&self, watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
-        let hearts = cases::find(&self.data, self.hearts.as_deref())?;
-        let calcium = cases::find(&self.data, self.calcium.as_deref())?;
-        self.check_patients(&[&hearts, &calcium])?;
-        let folders = [Stage::Heart, Stage::Calcium].map(|stage| self.out.join(stage.key()));
-        self.claim(&[&folders[0], &folders[1]])?;
-        let heart = self.train_heart(&hearts, &folders[0], watch)?;
-        let calcium = self.train_calcium(&calcium, &folders[1], watch)?;
-        self.write(vec![(Stage::Heart, heart.0, heart.1), (Stage::Calcium, calcium.0, calcium.1)])
+        self.stages(&[Stage::Heart, Stage::Calcium], watch)
+    }
+
+    fn stages(&self, stages: &[Stage], watch: &mut dyn Watch) -> Result<PathBuf, JobError> {
+        let tables = stages
+            .iter()
+            .map(|stage| cases::find(&self.data, self.table(*stage)))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.check_patients(&tables.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        // A run alone has the job's folder for itself.
+        let folder =
+            |stage: &Stage| if stages.len() == 1 { self.out.clone() } else { self.out.join(stage.key()) };
+        let folders: Vec<PathBuf> = stages.iter().map(folder).collect();
+        self.claim(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+        let mut trained = Vec::new();
+        for ((stage, table), folder) in stages.iter().zip(&tables).zip(&folders) {
+            let (card, weights) = match stage {
+                Stage::Calcium => self.train_calcium(table, folder, watch)?,
+                Stage::Locate | Stage::Heart => self.train_heart(table, folder, watch)?,
+            };
+            trained.push((*stage, card, weights));
+        }
+        self.write(trained)
+    }
+
+    /// The table of a stage's cases, where one is given.
+    pub(crate) fn table(&self, stage: Stage) -> Option<&Path> {
+        match stage {
+            Stage::Locate | Stage::Heart => self.hearts.as_deref(),
+            Stage::Calcium => self.calcium.as_deref(),
+        }
     }
 
     fn train_calcium(
@@ -213,12 +229,7 @@ impl Job {
         let settings = self.adjusted(recipe, names(&held_out), recipe::VALIDATION_BATCHES);
         let source = CalciumSource::new(cases, self.seed);
         let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
-        let sources = Sources {
-            training: &source,
-            held_out: settings.validation.is_some().then_some(&tried),
-            initial: None,
-        };
-        let weights = self.train(sources, &settings, Stage::Calcium.key(), folder, watch)?;
+        let weights = self.train([&source, &tried], settings.clone(), Stage::Calcium, folder, watch)?;
         Ok((calcium::stage_card(settings.network), weights))
     }
 
@@ -240,12 +251,7 @@ impl Job {
         let settings = self.adjusted(recipe, held_out_names, recipe::VALIDATION_BATCHES);
         let source = HeartSource::new(&real, &synthetic, self.seed);
         let tried = HeartSource::new(&held_out, &[], Validation::seed(self.seed));
-        let sources = Sources {
-            training: &source,
-            held_out: settings.validation.is_some().then_some(&tried),
-            initial: None,
-        };
-        let weights = self.train(sources, &settings, Stage::Heart.key(), folder, watch)?;
+        let weights = self.train([&source, &tried], settings.clone(), Stage::Heart, folder, watch)?;
         Ok((heart::stage_card(settings.network), weights))
     }
 
@@ -266,27 +272,26 @@ impl Job {
         }
     }
 
+    /// One run: from the source to learn from, and the one to be tried on where the settings validate. It begins with the
+    /// weights of the job's initial bundle, where there is one.
     pub(crate) fn train(
         &self,
-        sources: Sources<'_>,
-        settings: &RunSettings,
-        what: &str,
+        [training, held_out]: [&dyn SampleSource; 2],
+        settings: RunSettings,
+        stage: Stage,
         folder: &Path,
         watch: &mut dyn Watch,
     ) -> Result<UNetWeights, JobError> {
-        watch.begin(what, Some(settings.steps));
-        let stage = Stage::ALL.into_iter().find(|stage| stage.key() == what);
-        let (mut initial, mut hash) = (None, None);
-        if let Some((bundle, stage)) = self.init.as_ref().zip(stage) {
-            let missing =
-                || JobError::NoInitial { bundle: bundle.card().name.clone(), stage: what.to_owned() };
-            initial = Some(bundle.weights(stage).ok_or_else(missing)?);
-            hash = bundle.sha256().remove(&stage);
-        }
-        let settings = &RunSettings { initial: hash, ..settings.clone() };
-        let sources = Sources { initial, ..sources };
+        watch.begin(stage.key(), Some(settings.steps));
+        let missing = |bundle: &Bundle| JobError::NoInitial { bundle: bundle.card().name.clone(), stage };
+        let weights = |bundle| Bundle::weights(bundle, stage).ok_or_else(|| missing(bundle));
+        let initial = self.init.as_ref().map(weights).transpose()?;
+        let hash = self.init.as_ref().and_then(|bundle| bundle.sha256().remove(&stage));
+        let settings = RunSettings { initial: hash, ..settings };
+        let held_out = settings.validation.is_some().then_some(held_out);
+        let sources = Sources { training, held_out, initial };
         let mut after = |step, report: &LossReport| watch.step(step, report);
-        Ok(run::run(sources, settings, self.pace, folder, self.resume, &mut after)?)
+        Ok(run::run(sources, &settings, self.pace, folder, self.resume, &mut after)?)
     }
 
     /// Makes the folders of the runs before anything is read, so that a run killed while its cases are made can be

@@ -15,22 +15,10 @@ pub const VALIDATION_BATCHES: u64 = 20;
 /// Settings of the heart network that is part of the program; docs/model-log.md tells how they were found.
 pub fn heart(cases: Vec<String>, seed: u64) -> RunSettings {
     RunSettings {
-        network: UNetSpec::compact(1),
-        cases,
-        seed,
         steps: HEART_STEPS,
         batch: 2,
         schedule: Schedule::OneCycle { peak: 8e-3 },
-        trainer: TrainerSettings {
-            loss: Loss::DiceAndCrossEntropy { dice_smooth: 50.0 },
-            optimizer: AdamW::USUAL,
-            gradient_clip: Some(5.0),
-            ema_decay: 0.98,
-        },
-        statistics_batches: 20,
-        device: TrainingDevice::Cpu,
-        validation: None,
-        initial: None,
+        ..with_loss(UNetSpec::compact(1), Loss::DiceAndCrossEntropy { dice_smooth: 50.0 }, cases, seed)
     }
 }
 
@@ -40,18 +28,23 @@ const CALCIUM_STEPS: u64 = 1200;
 /// Settings of the calcium network that is part of the program.
 pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings {
     RunSettings {
-        network,
-        cases,
-        seed,
         steps: CALCIUM_STEPS,
         batch: 8,
         schedule: Schedule::OneCycle { peak: 5e-3 },
-        trainer: TrainerSettings {
-            loss: Loss::CrossEntropy,
-            optimizer: AdamW::USUAL,
-            gradient_clip: Some(5.0),
-            ema_decay: 0.98,
-        },
+        ..with_loss(network, Loss::CrossEntropy, cases, seed)
+    }
+}
+
+/// What both networks have in common, with steps, batch and rate still to be told.
+fn with_loss(network: UNetSpec, loss: Loss, cases: Vec<String>, seed: u64) -> RunSettings {
+    RunSettings {
+        network,
+        cases,
+        seed,
+        steps: 0,
+        batch: 1,
+        schedule: Schedule::OneCycle { peak: 0.0 },
+        trainer: TrainerSettings { loss, optimizer: AdamW::USUAL, gradient_clip: Some(5.0), ema_decay: 0.98 },
         statistics_batches: 20,
         device: TrainingDevice::Cpu,
         validation: None,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::case::{CalciumCase, View};
 use super::deposit::paint;
 use super::place::{draw_coronary, draw_hard_negatives};
-use super::region::{IGNORED, Region};
+use super::region::{IGNORED, Region, Seen};
 use super::stage::{DEPTH_UNIT_MM, windowed};
 use crate::augment::{Rng, add_noise, below, between, blur_axes, chance, normal, rng, rotation};
 use crate::sample::{Drawn, SampleSource};
@@ -16,6 +16,10 @@ pub const PATCH: [usize; 3] = [64, 64, 16];
 
 /// Patches drawn from one heart with its deposits: painting takes longer than cutting.
 const PATCHES_A_HEART: u64 = 4;
+/// Painted hearts that are kept: one for each thread that draws, of which there are few.
+const KEPT: usize = 4;
+/// Added to the seed where patches are drawn, so that they share no random numbers with the hearts.
+const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
 
 /// Share of samples from phantoms, where there are phantoms and real scans.
 const SYNTHETIC: f64 = 0.5;
@@ -48,9 +52,6 @@ pub struct CalciumSource {
     /// The hearts painted last, by number.
     painted: Mutex<VecDeque<(u64, Arc<Painted>)>>,
 }
-
-/// Painted hearts that are kept: one for each thread that draws, of which there are few.
-const KEPT: usize = 4;
 
 /// A heart with its deposits.
 #[derive(Debug)]
@@ -114,9 +115,6 @@ impl SampleSource for CalciumSource {
     }
 }
 
-/// Added to the seed where patches are drawn, so that they share no random numbers with the hearts.
-const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
-
 /// Phantoms have their calcium; most real hearts have none and get some.
 fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
     let (coronary, others) = if synthetic { (0.3, 0.3) } else { (0.75, 0.7) };
@@ -169,29 +167,35 @@ struct Patch {
 }
 
 impl Patch {
-    fn cut(region: &Region, start: [isize; 3]) -> Self {
+    /// A patch of what is seen at each of its voxels.
+    fn of(seen_at: impl Fn([usize; 3]) -> Seen) -> Self {
         let count = PATCH.iter().product();
         let mut patch = Self {
             hu: Vec::with_capacity(count),
             labels: Vec::with_capacity(count),
             depth_mm: Vec::with_capacity(count),
         };
-        let within = |k: usize, i: usize| (start[k] + i as isize).clamp(0, region.size[k] as isize - 1);
-        let beyond = |k: usize, i: usize| start[k] + i as isize != within(k, i);
         for z in 0..PATCH[2] {
             for y in 0..PATCH[1] {
-                let outside = beyond(2, z) || beyond(1, y);
                 for x in 0..PATCH[0] {
-                    let index = [within(0, x), within(1, y), within(2, z)].map(|i| i as usize);
-                    let i = region.offset(index);
-                    patch.hu.push(region.hu[i]);
-                    patch.depth_mm.push(region.depth_mm[i]);
-                    let unseen = outside || beyond(0, x);
-                    patch.labels.push(if unseen { IGNORED } else { region.labels[i] });
+                    let seen = seen_at([x, y, z]);
+                    patch.hu.push(seen.hu);
+                    patch.labels.push(seen.label);
+                    patch.depth_mm.push(seen.depth_mm);
                 }
             }
         }
         patch
+    }
+
+    fn cut(region: &Region, start: [isize; 3]) -> Self {
+        Self::of(|at| {
+            let wanted: [isize; 3] = std::array::from_fn(|k| start[k] + at[k] as isize);
+            let within: [isize; 3] = std::array::from_fn(|k| wanted[k].clamp(0, region.size[k] as isize - 1));
+            let i = region.offset(within.map(|i| i as usize));
+            let label = if within == wanted { region.labels[i] } else { IGNORED };
+            Seen { hu: region.hu[i], label, depth_mm: region.depth_mm[i] }
+        })
     }
 
     /// A patch in which everything is turned about its centre and larger or smaller by a few percent. The heart's
@@ -201,29 +205,14 @@ impl Patch {
         let size = normal(rng, 1.0, SIZE_SD).clamp(0.8, 1.2);
         let mm = region.spacing_mm;
         let half = PATCH.map(|n| (n as f32 - 1.0) / 2.0);
-        let count = PATCH.iter().product();
-        let mut patch = Self {
-            hu: Vec::with_capacity(count),
-            labels: Vec::with_capacity(count),
-            depth_mm: Vec::with_capacity(count),
-        };
-        for z in 0..PATCH[2] {
-            for y in 0..PATCH[1] {
-                for x in 0..PATCH[0] {
-                    let from_centre: [f32; 3] =
-                        std::array::from_fn(|k| ([x, y, z][k] as f32 - half[k]) * mm[k] / size);
-                    let at = std::array::from_fn(|k| {
-                        let mm_there: f32 = (0..3).map(|j| turn[k][j] * from_centre[j]).sum();
-                        start[k] as f32 + half[k] + mm_there / mm[k]
-                    });
-                    let seen = region.at(at);
-                    patch.hu.push(seen.hu);
-                    patch.labels.push(seen.label);
-                    patch.depth_mm.push(seen.depth_mm * size);
-                }
-            }
-        }
-        patch
+        Self::of(|at| {
+            let from_centre: [f32; 3] = std::array::from_fn(|k| (at[k] as f32 - half[k]) * mm[k] / size);
+            let seen = region.at(std::array::from_fn(|k| {
+                let mm_there: f32 = (0..3).map(|j| turn[k][j] * from_centre[j]).sum();
+                start[k] as f32 + half[k] + mm_there / mm[k]
+            }));
+            Seen { depth_mm: seen.depth_mm * size, ..seen }
+        })
     }
 
     /// Scanner and reconstruction: calibration, sharpness, noise.

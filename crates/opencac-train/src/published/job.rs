@@ -15,7 +15,7 @@ use super::source::{CubeSource, WholeSource};
 use crate::cases::{self, Case};
 use crate::job::{BUNDLE_FOLDER, Job, JobError, Watch};
 use crate::load::LoadError;
-use crate::run::{RunError, Sources};
+use crate::run::RunError;
 use crate::sample::SampleSource;
 use crate::validation::Validation;
 
@@ -59,13 +59,6 @@ impl Job {
         Ok(Published::Weights(stages.iter().map(|stage| self.weight_file(*stage)).collect()))
     }
 
-    fn table(&self, stage: Stage) -> Option<&Path> {
-        match stage {
-            Stage::Locate | Stage::Heart => self.hearts.as_deref(),
-            Stage::Calcium => self.calcium.as_deref(),
-        }
-    }
-
     fn weight_file(&self, stage: Stage) -> PathBuf {
         self.out.join(format!("{stage}.safetensors"))
     }
@@ -85,14 +78,7 @@ impl Job {
         // Every held-out sample once.
         let batches = (tried.samples as u64).div_ceil(settings.batch as u64);
         let settings = self.adjusted(settings, names(&held_out), batches);
-        let held_out = settings.validation.is_some().then_some(&*tried.source);
-        self.train(
-            Sources { training: &*source.source, held_out, initial: None },
-            &settings,
-            stage.key(),
-            folder,
-            watch,
-        )
+        self.train([&*source.source, &*tried.source], settings, stage, folder, watch)
     }
 
     fn bundle_published(&self) -> Result<PathBuf, JobError> {
