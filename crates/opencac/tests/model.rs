@@ -48,3 +48,37 @@ fn an_unfit_bundle_is_listed_with_its_fault() {
     assert!(listed.status.success() && text.contains("broken ("), "{text}");
     assert!(text.contains("unfit: network card: missing field `format`"), "{text}");
 }
+
+#[test]
+fn networks_trained_apart_are_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/opencac-base");
+    let card: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(format!("{base}/card.json")).unwrap()).unwrap();
+    for (kept, dropped) in [("heart", "calcium"), ("calcium", "heart")] {
+        let part = folder.path().join(kept);
+        std::fs::create_dir(&part).unwrap();
+        let mut card = card.clone();
+        card["name"] = kept.into();
+        card["method"].as_object_mut().unwrap().remove(dropped);
+        card["limits"] = serde_json::json!([format!("of {kept}"), "of both"]);
+        std::fs::write(part.join("card.json"), card.to_string()).unwrap();
+        let file = format!("{kept}.safetensors");
+        std::fs::copy(format!("{base}/{file}"), part.join(&file)).unwrap();
+    }
+    let joined = model(folder.path(), &["join", "heart", "calcium", "--name", "both"]);
+    assert!(joined.status.success(), "{}", said(&joined));
+    let shown = model(folder.path(), &["show", "both"]);
+    let found: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(found["method"], card["method"]);
+    assert_eq!(found["limits"], serde_json::json!(["of heart", "of both", "of calcium"]));
+    for (arguments, message) in [
+        (["join", "heart", "calcium", "--name", "both"], "already holds a bundle"),
+        (["join", "heart", "both", "--name", "third"], "stage heart, which another one has already"),
+        (["join", "heart", "nobody", "--name", "third"], "named \"nobody\""),
+    ] {
+        let refused = model(folder.path(), &arguments);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(said(&refused).contains(message), "{}", said(&refused));
+    }
+}

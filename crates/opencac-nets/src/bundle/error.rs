@@ -43,6 +43,23 @@ pub enum BundleError {
         /// The largest accepted.
         limit: u64,
     },
+    /// No bundle was given to be joined.
+    #[error("no network bundle was given to be joined")]
+    NothingToJoin,
+    /// Only described stages can be joined.
+    #[error("network bundle {bundle:?} is no cascade of described stages, and cannot be joined with others")]
+    NoCascade {
+        /// The bundle's name.
+        bundle: String,
+    },
+    /// Two bundles to be joined have the same stage.
+    #[error("network bundle {bundle:?} brings a network for stage {stage}, which another one has already")]
+    StageTwice {
+        /// The later bundle's name.
+        bundle: String,
+        /// The stage.
+        stage: Stage,
+    },
     /// The card is not JSON of the expected form.
     #[error("network card: {0}")]
     CardSyntax(#[from] serde_json::Error),

@@ -8,6 +8,7 @@
 mod card;
 mod check;
 mod error;
+mod join;
 mod library;
 pub(crate) mod tensors;
 

@@ -1,8 +1,9 @@
-//! `opencac model`: the networks at hand, what is on their cards, and the import of the published ones.
+//! `opencac model`: the networks at hand, what is on their cards, the import of the published ones, and one bundle of
+//! several.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -28,6 +29,8 @@ enum Action {
     },
     /// Makes a bundle of the three published DeepCAC weight files (Keras HDF5), in any order
     Import(ImportArgs),
+    /// Makes one bundle of networks that were trained one by one, such as a heart and a calcium network
+    Join(JoinArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +49,22 @@ struct ImportArgs {
     overwrite: bool,
 }
 
+#[derive(Debug, Args)]
+struct JoinArgs {
+    /// Names of bundles, or paths of their folders; the first one's texts lead
+    #[arg(required = true, num_args = 2.., value_name = "BUNDLE")]
+    bundles: Vec<String>,
+    /// Name of the bundle
+    #[arg(long)]
+    name: String,
+    /// Folder to make the bundle's folder in [default: $OPENCAC_MODELS or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace a bundle of this name
+    #[arg(long)]
+    overwrite: bool,
+}
+
 pub fn run(args: &ModelArgs) -> anyhow::Result<ExitCode> {
     let text = match &args.action {
         Action::List => list(&Library::of_user())?,
@@ -53,7 +72,16 @@ pub fn run(args: &ModelArgs) -> anyhow::Result<ExitCode> {
             let bundle = Library::of_user().load(name)?;
             bundle.card().to_json()?
         }
-        Action::Import(args) => import(args)?,
+        Action::Import(args) => {
+            let folder = free_folder(args.out.as_deref(), &args.name, args.overwrite)?;
+            write(&import_published(&args.name, &args.files)?, &folder)?
+        }
+        Action::Join(args) => {
+            let folder = free_folder(args.out.as_deref(), &args.name, args.overwrite)?;
+            let library = Library::of_user();
+            let parts = args.bundles.iter().map(|name| library.load(name)).collect::<Result<Vec<_>, _>>()?;
+            write(&Bundle::joined(&args.name, &parts)?, &folder)?
+        }
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -83,22 +111,26 @@ fn stages(card: &Card) -> String {
     format!("{}. {}", stages.join(", "), card.description)
 }
 
-fn import(args: &ImportArgs) -> anyhow::Result<String> {
-    let parent = match &args.out {
-        Some(folder) => folder.clone(),
+/// The folder of a bundle that is to be made.
+fn free_folder(out: Option<&Path>, name: &str, overwrite: bool) -> anyhow::Result<PathBuf> {
+    let parent = match out {
+        Some(folder) => folder.to_owned(),
         None => {
             let library = Library::of_user();
             library.folder().context("no folder for data is known; give one with --out")?.to_owned()
         }
     };
-    let folder = parent.join(&args.name);
-    if folder.join(CARD_FILE).exists() && !args.overwrite {
+    let folder = parent.join(name);
+    if folder.join(CARD_FILE).exists() && !overwrite {
         bail!("{} already holds a bundle; give --overwrite to replace it", folder.display());
     }
-    let bundle = import_published(&args.name, &args.files)?;
-    bundle.write(&folder)?;
+    Ok(folder)
+}
+
+fn write(bundle: &Bundle, folder: &Path) -> anyhow::Result<String> {
+    bundle.write(folder)?;
     // What was written is what will be loaded, so that is what is reported.
-    let written = Bundle::read(&folder)?;
+    let written = Bundle::read(folder)?;
     let mut text = format!("{}\n", folder.display());
     for (stage, sha256) in written.sha256() {
         writeln!(text, "{stage} {sha256}")?;
