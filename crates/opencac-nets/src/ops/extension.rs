@@ -66,6 +66,8 @@ pub trait VolumeGradients: VolumeOps {
         gradient: FloatTensor<Self>,
         layer: Normalise,
     ) -> [FloatTensor<Self>; 3];
+    /// Of the sum of products with `slope`.
+    fn volume_dot_input(gradient: FloatTensor<Self>, slope: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// A tensor of Burn's CPU backend as values in row-major order.
@@ -233,6 +235,16 @@ impl VolumeGradients for Flex {
             layer,
         );
         [tensor(of_x, x.shape), tensor(gamma, [channels]), tensor(beta, [channels])]
+    }
+
+    fn volume_dot_input(gradient: FloatTensor<Self>, slope: FloatTensor<Self>) -> FloatTensor<Self> {
+        let factor = gradient.to_contiguous().storage::<f32>()[0];
+        // A loss that nothing is done to before the way back.
+        if factor == 1.0 {
+            return slope;
+        }
+        let slope = Values::new(slope);
+        tensor(slope.values().iter().map(|v| factor * v).collect(), slope.shape)
     }
 }
 
@@ -447,9 +459,8 @@ impl<B: VolumeGradients, C: CheckpointStrategy> VolumeOps for Autodiff<B, C> {
             type State = FloatTensor<B>;
 
             fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-                // The product is what is made small: its own gradient is 1.
                 let slope = ops.state;
-                unary::<B, _>(ops.parents, ops.node, grads, |_| slope);
+                unary::<B, _>(ops.parents, ops.node, grads, |gradient| B::volume_dot_input(gradient, slope));
             }
         }
 

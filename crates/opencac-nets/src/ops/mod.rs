@@ -108,3 +108,65 @@ fn on_cpu(x: &Tensor<5>) -> bool {
     let device = x.device().inner();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::BatchNormConfig;
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    const SHAPE: [usize; 5] = [2, 3, 2, 4, 2];
+
+    fn wave(phase: f32, device: &Device) -> Tensor<5> {
+        let values: Vec<f32> = (0..SHAPE.iter().product()).map(|i| (1.3 * i as f32 + phase).sin()).collect();
+        Tensor::from_data(TensorData::new(values, SHAPE), device)
+    }
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data().as_slice::<f32>().unwrap().to_vec()
+    }
+
+    fn assert_near(found: &[f32], expected: &[f32], what: &str) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 2e-5, "{what}: {found} for {expected}");
+        }
+    }
+
+    #[test]
+    fn a_loss_has_its_slope_as_gradient() {
+        let device = Device::flex().autodiff();
+        let slope = wave(0.5, &device);
+        for factor in [1.0, -3.0] {
+            let x = wave(0.1, &device).require_grad();
+            let gradients = (loss_of_slope(x.clone(), slope.clone()) * factor).backward();
+            let expected = values(slope.clone() * factor);
+            assert_near(&values(x.grad(&gradients).unwrap()), &expected, "gradient");
+        }
+    }
+
+    #[test]
+    fn normalisation_and_activation_in_one_are_burns() {
+        let device = Device::flex().autodiff();
+        let norms = [0, 1].map(|_| BatchNormConfig::new(3).with_epsilon(1e-3).init(&device));
+        let slope = wave(0.5, &device);
+        let x = [0, 1].map(|_| wave(0.1, &device).require_grad());
+        let ours = normalise_and_activate3d(x[0].clone(), &norms[0], 0.1);
+        let burns = activation::leaky_relu(norms[1].forward(x[1].clone()), 0.1);
+        assert_near(&values(ours.clone()), &values(burns.clone()), "output");
+        let gradients = [(ours * slope.clone()).sum().backward(), (burns * slope).sum().backward()];
+        let pairs: [[Vec<f32>; 2]; 3] = [
+            [0, 1].map(|k| values(x[k].grad(&gradients[k]).unwrap())),
+            [0, 1].map(|k| values(norms[k].gamma.val().grad(&gradients[k]).unwrap())),
+            [0, 1].map(|k| values(norms[k].beta.val().grad(&gradients[k]).unwrap())),
+        ];
+        for ([ours, burns], what) in pairs.iter().zip(["x", "gamma", "beta"]) {
+            assert_near(ours, burns, what);
+        }
+        let statistics = |norm: &BatchNorm| {
+            [&norm.running_mean, &norm.running_var].map(|running| values(running.value_sync())).concat()
+        };
+        assert_near(&statistics(&norms[0]), &statistics(&norms[1]), "running statistics");
+    }
+}
