@@ -345,7 +345,7 @@ fn demo_scores_what_it_made() {
     let (found, made) =
         (document["agatston"].as_f64().unwrap(), truth["noise_free"]["agatston"].as_f64().unwrap());
     // The networks see the scan with its noise, and find most of what is there.
-    assert!((0.5 * made..1.3 * made).contains(&found), "{found} against {made}");
+    assert!((0.7 * made..1.3 * made).contains(&found), "{found} against {made}");
     assert_eq!(document["model"]["name"], "opencac-base");
     assert!(fs::read_to_string(out.join("report.html")).unwrap().contains("Research use"));
 }

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Trains the networks of the program from scratch: train.sh DATA OUT [OPENCAC]. Run again after an interruption, it goes on.
+# The card of the result says "networks of your own training"; that of the program is card.json beside this file.
+set -eu
+data=$1
+out=$2
+opencac=${3:-opencac}
+here=$(dirname "$0")
+
+train() {
+    stage=$1 folder=$2
+    shift 2
+    if [ -d "$folder" ]; then set -- "$@" --resume; fi
+    "$opencac" train "$stage" --data "$data" --hearts "$here/hearts.csv" --calcium "$here/calcium.csv" \
+        --synthetic "$out/synthetic" --out "$folder" "$@"
+}
+
+mkdir -p "$out"
+train heart "$out/heart"
+# Calcium is learned from synthetic hearts alone: every patient is left out, and tests what was learned.
+patients=$(sed -n 's/^[^#,]*,\([^,]*\),.*/\1/p' "$here/calcium.csv" | grep -vx patient | sort -u | paste -sd, -)
+train calcium "$out/calcium" --leave-out "$patients" --phantoms 100 --steps 5000 --seed 11
+"$opencac" model join "$out/heart/bundle" "$out/calcium/bundle" --name opencac-base --out "$out" --overwrite
