@@ -1,6 +1,6 @@
 //! The networks that are part of the program, on the real scans where those are at hand.
 //!
-//! They learned from these scans, so this holds the program to what it does; how good it is on others is measured by
+//! The calcium network learned from none of them, the heart network from most: how good that is on others is measured by
 //! cross-validation and told on the bundle's card.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may fail as loudly as tests")]
