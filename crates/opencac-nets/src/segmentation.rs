@@ -104,16 +104,6 @@ impl ProbabilityMap {
         Self { part, steps }
     }
 
-    /// The part of the scan that it is kept for.
-    pub fn part(&self) -> &Part {
-        &self.part
-    }
-
-    /// The probabilities in 255ths, a voxel of the part each.
-    pub fn steps(&self) -> &[u8] {
-        &self.steps
-    }
-
     pub(crate) fn step_of(probability: f32) -> u8 {
         // `as` saturates; a sum of probabilities may be a hair above 1.
         (probability * 255.0).round() as u8

@@ -354,16 +354,11 @@ impl Job {
     fn write(&self, stages: Vec<(Stage, StageCard, UNetWeights)>) -> Result<PathBuf, JobError> {
         let (mut cards, mut weights) = (BTreeMap::new(), BTreeMap::new());
         for (stage, card, values) in stages {
-            cards.insert(stage, Box::new(card));
+            cards.insert(stage, card);
             weights.insert(stage, values);
         }
-        let method = Method::Cascade {
-            locate: cards.remove(&Stage::Locate),
-            heart: cards.remove(&Stage::Heart),
-            calcium: cards.remove(&Stage::Calcium),
-        };
         let folder = self.out.join(BUNDLE_FOLDER);
-        Bundle::new(self.card(method), weights)?.write(&folder)?;
+        Bundle::new(self.card(Method::cascade(cards)), weights)?.write(&folder)?;
         Ok(folder)
     }
 

@@ -1,5 +1,7 @@
 //! The card of a bundle: everything about its networks that is not a weight.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::BundleError;
@@ -294,6 +296,16 @@ pub enum PostStep {
 }
 
 impl Method {
+    /// A cascade of described stages.
+    pub fn cascade(mut stages: BTreeMap<Stage, StageCard>) -> Self {
+        let mut take = |stage| stages.remove(&stage).map(Box::new);
+        Self::Cascade {
+            locate: take(Stage::Locate),
+            heart: take(Stage::Heart),
+            calcium: take(Stage::Calcium),
+        }
+    }
+
     /// The stages with their weight files, in order.
     pub fn weight_files(&self) -> Vec<(Stage, &WeightFile)> {
         match self {

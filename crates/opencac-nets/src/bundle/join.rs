@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{Bundle, BundleError, Card, Method};
-use crate::stage::Stage;
 
 impl Bundle {
     /// A bundle `name` with the stages of `parts`, each of which only one of them may have. What the cards tell of data,
@@ -33,17 +32,13 @@ impl Bundle {
                 return Err(BundleError::NoCascade { bundle: part.card.name.clone() });
             };
             for (stage, described) in part.card.method.stages() {
-                if stages.insert(stage, Box::new(described.clone())).is_some() {
+                if stages.insert(stage, described.clone()).is_some() {
                     return Err(BundleError::StageTwice { bundle: part.card.name.clone(), stage });
                 }
             }
             weights.extend(part.weights.iter().map(|(stage, weights)| (*stage, weights.clone())));
         }
-        card.method = Method::Cascade {
-            locate: stages.remove(&Stage::Locate),
-            heart: stages.remove(&Stage::Heart),
-            calcium: stages.remove(&Stage::Calcium),
-        };
+        card.method = Method::cascade(stages);
         Self::new(card, weights)
     }
 }

@@ -11,6 +11,7 @@ use burn::tensor::{DType, Shape, TensorData};
 
 use super::native::{self, Batch};
 use super::norm::{self, Normalise};
+use crate::conv3d::layout::depth_to_space;
 
 /// Layers that Burn's CPU backend lacks or runs too slowly.
 #[backend_extension(Flex, Autodiff)]
@@ -147,7 +148,8 @@ impl VolumeOps for Flex {
         let x = Values::new(x);
         let [samples, channels, ..] = x.shape;
         let [_, _, depth, height, width] = scaled(x.shape, |s| 2 * s);
-        let unpacked = native::depth_to_space(x.values(), x.batch());
+        // Channel by channel, so that samples are only more of them.
+        let unpacked = depth_to_space(x.values(), x.batch().size);
         tensor(unpacked, [samples, channels / 8, depth, height, width])
     }
 
@@ -363,39 +365,11 @@ impl<B: VolumeGradients, C: CheckpointStrategy> VolumeOps for Autodiff<B, C> {
     }
 
     fn volume_space_to_depth(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct SpaceToDepth;
-
-        impl<B: VolumeGradients> Backward<B, 1> for SpaceToDepth {
-            type State = ();
-
-            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-                unary::<B, _>(ops.parents, ops.node, grads, B::volume_depth_to_space);
-            }
-        }
-
-        match SpaceToDepth.prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), B::volume_space_to_depth(x.into_primitive())),
-            OpsKind::UnTracked(prep) => prep.finish(B::volume_space_to_depth(x.into_primitive())),
-        }
+        rearranged::<B, C>(x, B::volume_space_to_depth, B::volume_depth_to_space)
     }
 
     fn volume_depth_to_space(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct DepthToSpace;
-
-        impl<B: VolumeGradients> Backward<B, 1> for DepthToSpace {
-            type State = ();
-
-            fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-                unary::<B, _>(ops.parents, ops.node, grads, B::volume_space_to_depth);
-            }
-        }
-
-        match DepthToSpace.prepare::<C>([x.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), B::volume_depth_to_space(x.into_primitive())),
-            OpsKind::UnTracked(prep) => prep.finish(B::volume_depth_to_space(x.into_primitive())),
-        }
+        rearranged::<B, C>(x, B::volume_depth_to_space, B::volume_space_to_depth)
     }
 
     fn volume_moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -469,5 +443,28 @@ impl<B: VolumeGradients, C: CheckpointStrategy> VolumeOps for Autodiff<B, C> {
             OpsKind::Tracked(prep) => prep.finish(slope.clone(), B::volume_dot(x.into_primitive(), slope)),
             OpsKind::UnTracked(prep) => prep.finish(B::volume_dot(x.into_primitive(), slope)),
         }
+    }
+}
+
+/// Values put in another order, whose gradients go back to where the values came from.
+fn rearranged<B: VolumeGradients, C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<B, C>>,
+    there: fn(FloatTensor<B>) -> FloatTensor<B>,
+    back: fn(FloatTensor<B>) -> FloatTensor<B>,
+) -> FloatTensor<Autodiff<B, C>> {
+    #[derive(Debug)]
+    struct Rearranged;
+
+    impl<B: VolumeGradients> Backward<B, 1> for Rearranged {
+        type State = fn(FloatTensor<B>) -> FloatTensor<B>;
+
+        fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+            unary::<B, _>(ops.parents, ops.node, grads, ops.state);
+        }
+    }
+
+    match Rearranged.prepare::<C>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish(back, there(x.into_primitive())),
+        OpsKind::UnTracked(prep) => prep.finish(there(x.into_primitive())),
     }
 }

@@ -182,7 +182,8 @@ pub fn join_gradient(gradient: &[f32], low_batch: Batch, skip_batch: Batch) -> [
     [low, skip]
 }
 
-/// Every 2x2x2 cube becomes 8 channels, in the order `4 dz + 2 dy + dx`; all sides are even.
+/// Every 2x2x2 cube becomes 8 channels, in the order `4 dz + 2 dy + dx`; all sides are even. Undone by
+/// [`depth_to_space`](crate::conv3d::layout::depth_to_space).
 pub fn space_to_depth(x: &[f32], batch: Batch) -> Vec<f32> {
     let mut result = vec![0.0; batch.len()];
     let planes = result.par_chunks_mut(batch.voxels().max(1)).zip(x.par_chunks(batch.voxels().max(1)));
@@ -190,20 +191,6 @@ pub fn space_to_depth(x: &[f32], batch: Batch) -> Vec<f32> {
         let eighth = batch.voxels() / 8;
         cubes(batch.size, |at, corners| {
             corners.into_iter().enumerate().for_each(|(k, i)| result[k * eighth + at] = x[i]);
-        });
-    });
-    result
-}
-
-/// Undoes [`space_to_depth`]; `batch` is the shape of its result.
-pub fn depth_to_space(x: &[f32], batch: Batch) -> Vec<f32> {
-    let fine = Batch { channels: batch.channels / 8, size: batch.size.map(|s| 2 * s), ..batch };
-    let mut result = vec![0.0; batch.len()];
-    let planes = result.par_chunks_mut(fine.voxels().max(1)).zip(x.par_chunks(fine.voxels().max(1)));
-    planes.for_each(|(result, x)| {
-        let eighth = batch.voxels();
-        cubes(fine.size, |at, corners| {
-            corners.into_iter().enumerate().for_each(|(k, i)| result[i] = x[k * eighth + at]);
         });
     });
     result
@@ -226,6 +213,7 @@ fn cubes([depth, height, width]: [usize; 3], mut each: impl FnMut(usize, [usize;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conv3d::layout::depth_to_space;
 
     const BATCH: Batch = Batch { samples: 2, channels: 3, size: [4, 2, 6] };
 
@@ -314,8 +302,7 @@ mod tests {
         let first = (3 + 1) * BATCH.voxels();
         let found: Vec<f32> = (0..8).map(|k| packed[first + k * eighth + 1]).collect();
         assert_eq!(found, [2, 3, 8, 9, 14, 15, 20, 21].map(|i| (first + i) as f32));
-        let coarse = Batch { channels: 24, size: BATCH.size.map(|s| s / 2), ..BATCH };
-        assert_eq!(depth_to_space(&packed, coarse), x);
+        assert_eq!(depth_to_space(&packed, BATCH.size.map(|s| s / 2)), x);
     }
 
     #[test]
