@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::anatomy::Anatomy;
 use crate::rng::Rng;
 use crate::spec::{
     BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, ScanSpec, ScannerSpec, Site,
@@ -84,6 +85,22 @@ impl PhantomSpec {
             self.deposits.extend(coronary_plan(&mut Rng::new(self.seed, 14), Some(count)));
         }
         self.agatston = Some(agatston);
+        self
+    }
+}
+
+impl PhantomSpec {
+    /// The same chest in a field that ends a margin around the heart, as a reconstruction of the heart alone would be: a
+    /// fraction of the voxels. Noise and streaks are other draws of the same kind.
+    pub fn about_heart(mut self, margin_mm: f64) -> Self {
+        let [low, high] = Anatomy::new(&self).heart.bounds().map(|corner| corner.map(f64::from));
+        let spacing_mm = [self.scan.pixel_mm, self.scan.pixel_mm, self.scan.increment_mm];
+        self.scan.size =
+            std::array::from_fn(|k| ((high[k] - low[k] + 2.0 * margin_mm) / spacing_mm[k]).ceil() as usize);
+        let middle: [f64; 3] = std::array::from_fn(|k| (low[k] + high[k]) / 2.0);
+        self.body.shift_mm = [-middle[0], -middle[1]];
+        self.scan.middle_mm = middle[2];
+        self.scan.round_field = false;
         self
     }
 }

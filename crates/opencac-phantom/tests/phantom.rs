@@ -215,6 +215,32 @@ fn the_heart_mask_has_a_real_size_and_a_flat_top() {
 }
 
 #[test]
+fn a_field_about_the_heart_shows_the_same_heart() {
+    for seed in [9, 10] {
+        let mut spec = small(seed);
+        spec.heart.turn_deg = [9.0, -7.0, 12.0];
+        spec.heart.shift_mm = [8.0, -5.0, 6.0];
+        spec.deposits = vec![plaque(Site::Lad, 0.3, 150.0)];
+        let near_spec = spec.clone().about_heart(10.0);
+        let (whole, near) = (made(&spec), made(&near_spec));
+        assert!(
+            near_spec.scan.size.iter().product::<usize>() * 4 < 200 * 200 * 60,
+            "{:?}",
+            near_spec.scan.size
+        );
+        assert!((near.truth.heart_ml / whole.truth.heart_ml - 1.0).abs() < 0.01);
+        // Where the voxels fall on a plaque changes its score by some percent.
+        assert!((scored(&near) / scored(&whole) - 1.0).abs() < 0.3, "{} {}", scored(&near), scored(&whole));
+        let bounds = near.heart.bounding_box().unwrap();
+        for (k, spacing_mm) in near.heart.grid().spacing_mm().into_iter().enumerate() {
+            let margins =
+                [bounds[k][0], near_spec.scan.size[k] - 1 - bounds[k][1]].map(|n| n as f64 * spacing_mm);
+            assert!(margins.iter().all(|mm| (5.0..16.0).contains(mm)), "axis {k}: {margins:?} mm");
+        }
+    }
+}
+
+#[test]
 fn a_specification_survives_json() {
     let spec = PhantomSpec::random(11, &Variety::chest());
     let text = serde_json::to_string(&spec).unwrap();

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use opencac_nets::Stage;
-use opencac_nets::bundle::{Bundle, BundleError, Card, Format, Method, StageCard};
+use opencac_nets::bundle::{Bundle, BundleError, Card, Format, InputCard, Method, StageCard};
 use opencac_nets::trainer::{LossReport, TrainingDevice};
 use opencac_nets::unet::UNetWeights;
+use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::calcium::{self, CalciumCase, CalciumSource};
@@ -43,6 +44,9 @@ pub struct Job {
     pub seed: u64,
     /// Networks whose weights the runs begin with, stage by stage; nothing to begin with random ones.
     pub init: Option<Bundle>,
+    /// Networks that find the hearts of synthetic cases, as they will in use; nothing for the hearts as they were made, or
+    /// as the heart network of the same job finds them.
+    pub finder: Option<Bundle>,
     /// Steps; nothing for those of the recipe.
     pub steps: Option<u64>,
     /// Samples a step; nothing for those of the recipe.
@@ -175,11 +179,16 @@ impl Job {
         let folders: Vec<PathBuf> = stages.iter().map(folder).collect();
         self.claim(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
         let mut trained = Vec::new();
+        let mut finder = self.finder.clone();
         for ((stage, table), folder) in stages.iter().zip(&tables).zip(&folders) {
             let (card, weights) = match stage {
-                Stage::Calcium => self.train_calcium(table, folder, watch)?,
+                Stage::Calcium => self.train_calcium(table, finder.as_ref(), folder, watch)?,
                 Stage::Locate | Stage::Heart => self.train_heart(table, folder, watch)?,
             };
+            if *stage == Stage::Heart && finder.is_none() {
+                let method = Method::cascade([(*stage, card.clone())].into());
+                finder = Some(Bundle::new(self.card(method), [(*stage, weights.clone())].into())?);
+            }
             trained.push((*stage, card, weights));
         }
         self.write(trained)
@@ -196,6 +205,7 @@ impl Job {
     fn train_calcium(
         &self,
         table: &[Case],
+        finder: Option<&Bundle>,
         folder: &Path,
         watch: &mut dyn Watch,
     ) -> Result<(StageCard, UNetWeights), JobError> {
@@ -206,23 +216,7 @@ impl Job {
             cases.into_iter().map(|case| CalciumCase::load(case, &input)).collect::<Result<Vec<_>, _>>()
         };
         let (mut cases, held_out) = (load(learned)?, load(held_out)?);
-        for number in 0..self.phantoms as u64 {
-            watch.begin(&format!("synthetic heart {} of {}", number + 1, self.phantoms), None);
-            let id = format!("phantom-{number}");
-            let folder = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, &input)
-                .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source) })?;
-            let [image, mask, heart] = phantoms::FILES.map(|name| folder.join(name));
-            let case = Case {
-                patient: id.clone(),
-                id,
-                image,
-                mask: Some(mask),
-                labels: BTreeSet::new(),
-                heart: Some(heart),
-                expert: false,
-            };
-            cases.push(CalciumCase { synthetic: true, ..CalciumCase::load(&case, &input)? });
-        }
+        cases.extend(self.synthetic_hearts(&input, finder, watch)?);
         let names = |cases: &[CalciumCase]| cases.iter().map(|case| case.id.clone()).collect::<Vec<_>>();
         let network = calcium::network().map_err(JobError::Network)?;
         let recipe = recipe::calcium(network, names(&cases), self.seed);
@@ -231,6 +225,38 @@ impl Job {
         let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
         let weights = self.train([&source, &tried], settings.clone(), Stage::Calcium, folder, watch)?;
         Ok((calcium::stage_card(settings.network), weights))
+    }
+
+    /// Makes the synthetic hearts that are not there yet, and reads them, some at a time side by side.
+    fn synthetic_hearts(
+        &self,
+        input: &InputCard,
+        finder: Option<&Bundle>,
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<CalciumCase>, LoadError> {
+        let load = |number: u64| {
+            let id = format!("phantom-{number}");
+            let kept = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, input, finder)
+                .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source) })?;
+            let case = Case {
+                patient: id.clone(),
+                id,
+                image: kept.scan,
+                mask: Some(kept.labels),
+                labels: BTreeSet::new(),
+                heart: Some(kept.heart),
+                expert: false,
+            };
+            Ok(CalciumCase { synthetic: true, ..CalciumCase::load(&case, input)? })
+        };
+        let mut hearts = Vec::new();
+        let at_once = rayon::current_num_threads().max(1) as u64;
+        for first in (0..self.phantoms as u64).step_by(at_once as usize) {
+            watch.begin(&format!("synthetic heart {} of {}", first + 1, self.phantoms), None);
+            let numbers = first..(first + at_once).min(self.phantoms as u64);
+            hearts.extend(numbers.into_par_iter().map(load).collect::<Result<Vec<_>, LoadError>>()?);
+        }
+        Ok(hearts)
     }
 
     fn train_heart(

@@ -2,22 +2,45 @@
 
 use std::path::{Path, PathBuf};
 
-use opencac_core::{LabelMap, Mask, Volume, resample};
+use opencac_core::overlap::Overlap;
+use opencac_core::{Grid, GridError, Mask, VolumeError, resample};
 use opencac_formats::nifti::{NiftiWriteError, write_labels, write_mask, write_volume};
-use opencac_nets::bundle::InputCard;
-use opencac_nets::cascade::{CascadeError, network_grid};
+use opencac_nets::Stage;
+use opencac_nets::bundle::{Bundle, InputCard, Region};
+use opencac_nets::cascade::{CascadeError, find_heart, network_grid};
 use opencac_phantom::{Phantom, PhantomError, PhantomSpec, Variety, generate};
 use thiserror::Error;
 
 /// Columns and rows of the coarse chests that the heart network learns from: with their field of about 400 mm close to
 /// its 3 mm.
 const COARSE_MATRIX: usize = 144;
+/// Distance of their slices.
+const COARSE_MM: f64 = 3.0;
 
 /// Seeds of training phantoms begin here; phantoms to test with keep below.
 pub const FIRST_SEED: u64 = 1 << 32;
 
-/// Names of scan, labels and heart mask in the folder of a synthetic case.
-pub const FILES: [&str; 3] = ["scan.nii", "labels.nii", "heart.nii"];
+/// How far the field of a synthetic heart reaches beyond it: as far as the calcium network sees, and as a mask is off.
+const FIELD_MARGIN_MM: f64 = 18.0;
+
+/// A network's mask that agrees less with the phantom's own is none to seek calcium in: in use such a scan is refused, or
+/// its score is wrong whatever the calcium network does.
+const LEAST_DICE: f64 = 0.8;
+
+/// Names of scan and labels in the folder of a synthetic case.
+const SCAN: &str = "scan.nii";
+const LABELS: &str = "labels.nii";
+
+/// A synthetic heart as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptHeart {
+    /// The scan about the heart.
+    pub scan: PathBuf,
+    /// Its labels.
+    pub labels: PathBuf,
+    /// The heart mask.
+    pub heart: PathBuf,
+}
 
 /// Why a synthetic case cannot be made.
 #[derive(Debug, Error)]
@@ -25,19 +48,25 @@ pub enum SyntheticError {
     /// The specification has no phantom.
     #[error(transparent)]
     Phantom(#[from] PhantomError),
-    /// The phantom has no place on the network's grid.
+    /// Its heart cannot be found, or has no place on the network's grid.
     #[error(transparent)]
-    Grid(#[from] CascadeError),
+    Cascade(#[from] CascadeError),
+    /// The mask that was found cannot be moved.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+    /// The mask that was found does not fit the phantom.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
     /// It cannot be resampled.
     #[error(transparent)]
     Resample(#[from] resample::ResampleError),
     /// It cannot be kept.
     #[error(transparent)]
     Write(#[from] NiftiWriteError),
-    /// Its folder cannot be made.
+    /// Its folder or a file in it cannot be made.
     #[error("{path} cannot be made")]
     Folder {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
@@ -46,21 +75,14 @@ pub enum SyntheticError {
 
 /// The whole chest at about 3 mm.
 pub fn coarse_chest(seed: u64) -> Result<Phantom, PhantomError> {
-    let variety = Variety { matrix: COARSE_MATRIX, increments_mm: vec![3.0], ..Variety::chest() };
+    let variety = Variety { matrix: COARSE_MATRIX, increments_mm: vec![COARSE_MM], ..Variety::chest() };
     generate(&PhantomSpec::random(seed, &variety))
 }
 
 /// What varies in the hearts that the calcium network learns from: scans with contrast are refused before it sees them,
 /// and what only looks like coronary calcium is more frequent than in life.
 pub fn heart_variety() -> Variety {
-    Variety {
-        coronary_calcium: 0.65,
-        other_calcium: 0.5,
-        contrast: 0.0,
-        confounder: 0.14,
-        extent_mm: [150.0, 175.0],
-        ..Variety::chest()
-    }
+    Variety { coronary_calcium: 0.65, other_calcium: 0.6, contrast: 0.0, confounder: 0.3, ..Variety::chest() }
 }
 
 /// The specification of a chest about the heart.
@@ -71,31 +93,113 @@ pub fn heart_spec(seed: u64, variety: &Variety) -> PhantomSpec {
     spec
 }
 
-/// The folder of a synthetic heart under `parent`: as it lies there, else made and kept, cut to what the calcium network
-/// sees and on its grid.
+/// A synthetic heart in a folder under `parent`: as it lies there, else made and kept, on the grid of the calcium network's
+/// input. With a `finder` its mask is the one that the heart network of that bundle finds, with the errors that it makes;
+/// else that of the phantom.
 ///
 /// # Errors
 /// [`SyntheticError`] where it cannot be made or written.
-pub fn kept_heart(parent: &Path, seed: u64, input: &InputCard) -> Result<PathBuf, SyntheticError> {
+pub fn kept_heart(
+    parent: &Path,
+    seed: u64,
+    input: &InputCard,
+    finder: Option<&Bundle>,
+) -> Result<KeptHeart, SyntheticError> {
     let folder = parent.join(format!("phantom-{}", seed - FIRST_SEED));
-    if FILES.iter().all(|name| folder.join(name).is_file()) {
-        return Ok(folder);
+    let finder = finder.map(|bundle| (bundle, bundle.sha256().remove(&Stage::Heart).unwrap_or_default()));
+    let heart = match &finder {
+        Some((_, hash)) => format!("heart-{}.nii", hash.get(..12).unwrap_or(hash)),
+        None => "heart.nii".to_owned(),
+    };
+    let kept = KeptHeart { scan: folder.join(SCAN), labels: folder.join(LABELS), heart: folder.join(heart) };
+    if [&kept.scan, &kept.labels, &kept.heart].iter().all(|path| path.is_file()) {
+        return Ok(kept);
     }
-    let phantom = generate(&heart_spec(seed, &heart_variety()))?;
-    let (volume, labels, heart) = on_network_grid(&phantom, input)?;
-    std::fs::create_dir_all(&folder)
-        .map_err(|source| SyntheticError::Folder { path: folder.clone(), source })?;
-    write_labels(&folder.join(FILES[1]), &labels)?;
-    write_mask(&folder.join(FILES[2]), &heart)?;
-    write_volume(&folder.join(FILES[0]), &volume)?;
-    Ok(folder)
+    let chest = PhantomSpec::random(seed, &heart_variety());
+    let spec = chest.clone().about_heart(FIELD_MARGIN_MM);
+    let phantom = generate(&spec)?;
+    let whole = InputCard { region: Region::Scan, ..input.clone() };
+    let grid = network_grid(&whole, phantom.volume.grid(), None)?;
+    let found = match finder {
+        Some((bundle, _)) => found_heart(bundle, &chest, &spec)?,
+        None => None,
+    };
+    let heart = resample::linear_mask(found.as_ref().unwrap_or(&phantom.heart), &grid, 0.5)?;
+    // Written beside, then moved: whoever is killed here leaves no half of a file where a whole one is looked for.
+    let aside = parent.join(format!("phantom-{}.part", seed - FIRST_SEED));
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        |source| SyntheticError::Folder { path, source }
+    };
+    for folder in [&folder, &aside] {
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    }
+    let part = |path: &Path| aside.join(path.file_name().unwrap_or_default());
+    write_labels(&part(&kept.labels), &resample::nearest_labels(&phantom.labels, &grid)?)?;
+    write_mask(&part(&kept.heart), &heart)?;
+    write_volume(&part(&kept.scan), &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
+    for path in [&kept.labels, &kept.heart, &kept.scan] {
+        std::fs::rename(part(path), path).map_err(failed(path))?;
+    }
+    std::fs::remove_dir(&aside).map_err(failed(&aside))?;
+    Ok(kept)
 }
 
-fn on_network_grid(phantom: &Phantom, input: &InputCard) -> Result<(Volume, LabelMap, Mask), SyntheticError> {
-    let grid = network_grid(input, phantom.volume.grid(), Some(&phantom.heart))?;
-    Ok((
-        resample::linear(&phantom.volume, &grid, input.outside_hu)?,
-        resample::nearest_labels(&phantom.labels, &grid)?,
-        resample::linear_mask(&phantom.heart, &grid, 0.5)?,
-    ))
+/// The heart of a whole chest as a network finds it, moved to where it lies in the field of `near`; nothing where it finds
+/// another thing.
+fn found_heart(
+    bundle: &Bundle,
+    chest: &PhantomSpec,
+    near: &PhantomSpec,
+) -> Result<Option<Mask>, SyntheticError> {
+    let mut coarse = chest.clone();
+    let scan = &mut coarse.scan;
+    let step_mm = scan.increment_mm.max(COARSE_MM);
+    scan.pixel_mm *= scan.size[0] as f64 / COARSE_MATRIX as f64;
+    scan.size = [
+        COARSE_MATRIX,
+        COARSE_MATRIX,
+        (scan.size[2] as f64 * scan.increment_mm / step_mm).round().max(1.0) as usize,
+    ];
+    (scan.increment_mm, scan.thickness_mm) = (step_mm, scan.thickness_mm.max(COARSE_MM));
+    let phantom = generate(&coarse)?;
+    let found = find_heart(bundle, &phantom.volume)?;
+    if Overlap::of(&found, &phantom.heart)?.dice().is_none_or(|dice| dice < LEAST_DICE) {
+        return Ok(None);
+    }
+    let (grid, mut origin) = (found.grid(), found.grid().origin());
+    for k in 0..2 {
+        origin.0[k] += near.body.shift_mm[k] - chest.body.shift_mm[k];
+    }
+    let moved = Grid::new(grid.size(), grid.spacing_mm(), origin, grid.axes())?;
+    Ok(Some(Mask::new(moved, found.voxels().to_vec())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use opencac_formats::image::read_labels;
+    use opencac_nets::bundle::Library;
+
+    use super::*;
+    use crate::calcium::input_card;
+
+    #[test]
+    fn a_network_finds_the_heart_of_a_synthetic_case_where_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        // Thick slices are quickly drawn.
+        let thick = |seed: &u64| PhantomSpec::random(*seed, &heart_variety()).scan.increment_mm >= 5.0;
+        let seed = (FIRST_SEED..).find(thick).unwrap();
+        let base = Library::of_user().load("opencac-base").unwrap();
+        let keep = |finder| kept_heart(folder.path(), seed, &input_card(), finder).unwrap();
+        let (own, found) = (keep(None), keep(Some(&base)));
+        assert_eq!(own.scan, found.scan);
+        let masks =
+            [own, found.clone()].map(|kept| read_labels(&kept.heart).unwrap().labels.mask_where(|l| l > 0));
+        let dice = Overlap::of(&masks[0], &masks[1]).unwrap().dice().unwrap();
+        assert!((0.85..0.995).contains(&dice), "{dice}");
+        // What is there is not made again.
+        std::fs::write(&found.scan, "").unwrap();
+        assert_eq!(keep(Some(&base)), found);
+        assert_eq!(std::fs::metadata(&found.scan).unwrap().len(), 0);
+    }
 }

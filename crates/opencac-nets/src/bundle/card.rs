@@ -210,10 +210,13 @@ pub enum Label {
     AorticWall,
     /// Calcium of the mitral annulus.
     MitralAnnulus,
+    /// A stent, lead or catheter.
+    Metal,
 }
 
 impl Label {
-    /// The value in a calcium label map, for labels that have one.
+    /// The value in a calcium label map, for labels that have one: those of the score's sites, and 11 for metal, which
+    /// no score counts.
     pub fn calcium_value(self) -> Option<u8> {
         match self {
             Self::Lm => Some(1),
@@ -223,6 +226,7 @@ impl Label {
             Self::AorticValve => Some(5),
             Self::AorticWall => Some(6),
             Self::MitralAnnulus => Some(7),
+            Self::Metal => Some(11),
             Self::Background | Self::Other | Self::Heart | Self::Calcium => None,
         }
     }

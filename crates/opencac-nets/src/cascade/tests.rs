@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use opencac_core::score::Candidates;
-use opencac_core::{Grid, Mask, PatientPoint, RefusalKind, Volume, VoxelIndex};
+use opencac_core::score::{Candidates, Protocol};
+use opencac_core::{FindingKind, Grid, Mask, PatientPoint, RefusalKind, Volume, VoxelIndex};
 
 use super::*;
-use crate::bundle::{Bundle, Card, Channel, Method, PostStep, Region, StageCard};
+use crate::bundle::{Bundle, Card, Channel, Label, Method, PostStep, Region, StageCard};
 use crate::segmentation::{Given, Segmented};
 use crate::unet::UNetWeights;
 
@@ -171,16 +171,31 @@ fn channels_tell_where_the_heart_is() {
 
 /// A bundle whose heads give the same logit everywhere.
 fn constant_bundle(heart_logit: f32) -> Bundle {
+    bundle_with_metal(heart_logit, 0.0)
+}
+
+/// The same with a class of metal in place of other things, and its logit.
+fn bundle_with_metal(heart_logit: f32, metal_logit: f32) -> Bundle {
     let mut card: Card = serde_json::from_str(include_str!("../bundle/example-card.json")).unwrap();
     if let Method::Cascade { heart: Some(heart), calcium: Some(calcium), .. } = &mut card.method {
         heart.output.then.clear();
         calcium.input.region = Region::Heart { margin_mm: 3.0 };
+        calcium.output.labels[5] = Label::Metal;
     }
     let weights = card.method.networks().into_iter().map(|(stage, spec)| {
         let mut tensors = UNetWeights::random(&spec, 3).into_tensors();
         tensors.get_mut("head.weight").unwrap().values.fill(0.0);
         if stage == Stage::Heart {
             tensors.get_mut("head.bias").unwrap().values.fill(heart_logit);
+        } else {
+            tensors.get_mut("head.bias").unwrap().values.copy_from_slice(&[
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                0.0,
+                metal_logit,
+            ]);
         }
         (stage, UNetWeights::new(&spec, tensors).unwrap())
     });
@@ -214,6 +229,24 @@ fn a_scan_without_heart_is_refused_and_a_given_mask_replaces_the_network() {
     assert!(
         crate::segment(&constant_bundle(9.0), &scan, Given { heart: Some(&other), calcium: None }).is_err()
     );
+}
+
+#[test]
+fn metal_is_told_and_never_counted() {
+    let (scan, heart) = chest([40, 44, 16], [1.8, 1.7, 5.0]);
+    let given = Given { heart: Some(&heart), calcium: None };
+    for (logit, told) in [(9.0, true), (0.0, false)] {
+        let Segmented::Done(done) = crate::segment(&bundle_with_metal(9.0, logit), &scan, given).unwrap()
+        else {
+            panic!("a heart was given");
+        };
+        let kinds: Vec<_> = done.findings.iter().map(|finding| finding.kind).collect();
+        assert_eq!(kinds, if told { vec![FindingKind::Metal] } else { Vec::new() });
+        let score = opencac_core::score::score(&scan, &done.calcium, &Protocol::agatston_130()).unwrap();
+        assert_eq!(score.totals.agatston, 0.0);
+        let Candidates::Labels(labels) = done.calcium else { panic!("several labels make a label map") };
+        assert_eq!(labels.labels().contains(&11), told);
+    }
 }
 
 #[test]

@@ -249,6 +249,25 @@ impl Heart {
         }
     }
 
+    /// Lowest and highest chest coordinates of what the mask of the heart holds, to about 3 mm.
+    pub(crate) fn bounds(&self) -> [P3; 2] {
+        const STEPS: i32 = 48;
+        let places = |i: i32| -0.15 + 1.3 * i as f32 / STEPS as f32;
+        let mut bounds = [[f32::MAX; 3], [f32::MIN; 3]];
+        for at in 0..(STEPS + 1).pow(3) {
+            let place =
+                [at % (STEPS + 1), at / (STEPS + 1) % (STEPS + 1), at / (STEPS + 1).pow(2)].map(places);
+            let point = self.frame.chest(place);
+            if self.sac(place) <= 0.0 && point[2] <= self.top_z {
+                for (k, v) in point.into_iter().enumerate() {
+                    bounds[0][k] = bounds[0][k].min(v);
+                    bounds[1][k] = bounds[1][k].max(v);
+                }
+            }
+        }
+        bounds
+    }
+
     /// Distance to the pericardial sac at a place in the heart's box, in mm, negative inside. Above the flat top
     /// the sac goes on as the sleeve of the great vessels, to nz 1.3.
     pub(crate) fn sac(&self, n: P3) -> f32 {

@@ -6,7 +6,7 @@ use opencac_nets::bundle::{Channel, InputCard};
 use opencac_nets::cascade::{CascadeError, NetworkInput, network_grid};
 
 use super::region::{IGNORED, Region};
-use super::stage::DEPTH_UNIT_MM;
+use super::stage::{DEPTH_UNIT_MM, METAL, OTHER};
 use crate::cases::Case;
 use crate::load::{LoadError, read_case, read_heart};
 
@@ -136,12 +136,13 @@ impl View {
     }
 }
 
-/// The network's class of a label: 1-7 are its own; pericardium, nodes and metal are one; bone, noise and motion are no
-/// calcium of the heart; what the reader was not sure of does not teach.
+/// The network's class of a label: 1-7 and metal are their own; pericardium and nodes are one; bone, noise and motion are
+/// no calcium of the heart; what the reader was not sure of does not teach.
 fn class_of(label: u8) -> u8 {
     match label {
         1..=7 => label,
-        8 | 10 | 11 => super::stage::OTHER,
+        8 | 10 => OTHER,
+        11 => METAL,
         14.. => IGNORED,
         _ => 0,
     }
@@ -173,6 +174,6 @@ mod tests {
     #[test]
     fn labels_become_classes() {
         let classes: Vec<u8> = (0..16).map(class_of).collect();
-        assert_eq!(classes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 8, 8, 0, 0, IGNORED, IGNORED]);
+        assert_eq!(classes, [0, 1, 2, 3, 4, 5, 6, 7, OTHER, 0, OTHER, METAL, 0, 0, IGNORED, IGNORED]);
     }
 }

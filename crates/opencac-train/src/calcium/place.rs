@@ -2,7 +2,7 @@
 
 use super::deposit::{Deposit, Strand};
 use super::region::Region;
-use super::stage::OTHER;
+use super::stage::METAL;
 use crate::augment::{Rng, below, between, chance, normal};
 
 /// Where deposits of a vessel or site were found: median, lowest and highest of each coordinate.
@@ -118,10 +118,6 @@ pub fn draw_hard_negatives(region: &Region, rng: &mut Rng) -> Vec<Deposit> {
     if chance(rng, 0.1) {
         deposits.extend(find_place(region, &ANYWHERE, rng).map(|at| lead(region, at, rng)));
     }
-    if chance(rng, 0.15) {
-        let vessel = &CORONARIES[1 + below(rng, CORONARIES.len() - 1)].1;
-        deposits.extend(find_place(region, vessel, rng).map(|at| stent(region, at, rng)));
-    }
     deposits
 }
 
@@ -227,23 +223,6 @@ fn part_of_ring(region: &Region, at: [usize; 3], volume_mm3: f32, peak_hu: f32, 
     Strand { path_mm: path_mm.collect(), radius_mm, blur_mm, peak_hu }
 }
 
-/// A tube of metal in a coronary, of thin strands around its axis.
-fn stent(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
-    const STRUTS: usize = 7;
-    let axis = curve(region, at, between(rng, 8.0, 32.0), rng);
-    let along = unit(std::array::from_fn(|k| axis[axis.len() - 1][k] - axis[0][k]));
-    let aside = unit(across(along, [0; 3].map(|_| normal(rng, 0.0, 1.0))));
-    let above = cross(along, aside);
-    let (tube_mm, peak_hu) = (between(rng, 1.0, 2.0), between(rng, 600.0, 2600.0));
-    let strut =
-        Strand { path_mm: axis, radius_mm: between(rng, 0.1, 0.4), blur_mm: blur_mm(region, rng), peak_hu };
-    let strands = (0..STRUTS).map(|i| {
-        let (sin, cos) = (std::f32::consts::TAU * i as f32 / STRUTS as f32).sin_cos();
-        moved(strut.clone(), std::array::from_fn(|k| tube_mm * (cos * aside[k] + sin * above[k])))
-    });
-    Deposit { label: OTHER, strands: strands.collect() }
-}
-
 /// A pacemaker lead or catheter: long, thin, of metal.
 fn lead(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
     let strand = Strand {
@@ -252,7 +231,7 @@ fn lead(region: &Region, at: [usize; 3], rng: &mut Rng) -> Deposit {
         blur_mm: blur_mm(region, rng),
         peak_hu: between(rng, 800.0, 3000.0),
     };
-    Deposit { label: OTHER, strands: vec![strand] }
+    Deposit { label: METAL, strands: vec![strand] }
 }
 
 fn position(region: &Region, at: [usize; 3]) -> [f32; 3] {

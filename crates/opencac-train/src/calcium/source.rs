@@ -7,12 +7,12 @@ use super::case::{CalciumCase, View};
 use super::deposit::paint;
 use super::place::{draw_coronary, draw_hard_negatives};
 use super::region::{IGNORED, Region, Seen};
-use super::stage::{DEPTH_UNIT_MM, windowed};
+use super::stage::{CLASSES, DEPTH_UNIT_MM, METAL, windowed};
 use crate::augment::{Rng, add_noise, below, between, blur_axes, chance, normal, rng, rotation};
 use crate::sample::{Drawn, SampleSource};
 
 /// Voxels of a patch along x, y, z.
-pub const PATCH: [usize; 3] = [64, 64, 16];
+pub const PATCH: [usize; 3] = [80, 80, 32];
 
 /// Patches drawn from one heart with its deposits: painting takes longer than cutting.
 const PATCHES_A_HEART: u64 = 4;
@@ -28,6 +28,9 @@ const TURNED: f64 = 0.5;
 /// Standard deviations of the turn about x, y, z in degrees, and of the size.
 const TURN_SD_DEG: [f32; 3] = [3.0, 3.0, 7.0];
 const SIZE_SD: f32 = 0.07;
+/// Standard deviations of the error of the heart's surface: as a whole, and in mm a mm along each axis.
+const DEPTH_SD_MM: f32 = 1.5;
+const DEPTH_TILT_SD: f32 = 0.04;
 /// From here on a voxel may become part of the score, a little noise apart.
 const CANDIDATE_HU: f32 = 115.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
@@ -111,13 +114,13 @@ impl SampleSource for CalciumSource {
             false => Patch::cut(&painted.region, start),
         };
         patch.vary(rng);
-        patch.drawn(&Frame::jittered(painted.frame, start, rng), rng)
+        patch.drawn(&Frame::jittered(painted.frame, painted.region.spacing_mm, start, rng), rng)
     }
 }
 
-/// Phantoms have their calcium; most real hearts have none and get some.
+/// Phantoms have their calcium, just where their vessels and valves are; most real hearts have none and get some.
 fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
-    let (coronary, others) = if synthetic { (0.3, 0.3) } else { (0.75, 0.7) };
+    let (coronary, others) = if synthetic { (0.2, 0.2) } else { (0.75, 0.7) };
     if chance(rng, others) {
         for deposit in draw_hard_negatives(region, rng) {
             paint(region, &deposit);
@@ -133,13 +136,20 @@ fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
 }
 
 /// Where the patch begins: about a coronary deposit, another one, something else that is bright, or anywhere in the heart.
+/// Of the classes that are there each is as likely as the others, however small.
 fn patch_start(region: &Region, rng: &mut Rng) -> [isize; 3] {
     let wanted = between(rng, 0.0, 1.0);
+    let classes = match wanted {
+        w if w < 0.42 => 1..=4,
+        w if w < 0.66 => 5..=METAL,
+        _ => 0..=0,
+    };
+    let present: Vec<u8> = classes.filter(|class| region.labels.contains(class)).collect();
+    let class = present.get(below(rng, present.len())).copied();
     let is_wanted = |i: usize| {
         let (label, depth) = (region.labels[i], region.depth_mm[i]);
         match wanted {
-            w if w < 0.42 => (1..=4).contains(&label),
-            w if w < 0.66 => (5..=8).contains(&label),
+            w if w < 0.66 => Some(label) == class,
             w if w < 0.82 => label == 0 && region.hu[i] >= CANDIDATE_HU && depth > -2.0,
             _ => depth > 0.0,
         }
@@ -243,13 +253,12 @@ impl Patch {
         let mut input: Vec<f32> = Vec::with_capacity(5 * count);
         input.extend(self.hu.iter().map(|v| windowed(*v)));
         let unit = DEPTH_UNIT_MM as f32;
-        input.extend(self.depth_mm.iter().map(|d| ((d + frame.depth_error_mm) / unit).clamp(-1.0, 1.0)));
         let [nx, ny, _] = PATCH;
+        let place = |i: usize| [i % nx, i / nx % ny, i / (nx * ny)].map(|at| at as f32);
+        let depths = self.depth_mm.iter().enumerate();
+        input.extend(depths.map(|(i, d)| ((d + frame.depth_error_mm(place(i))) / unit).clamp(-1.0, 1.0)));
         for (axis, [first, step]) in frame.axes.into_iter().enumerate() {
-            input.extend((0..count).map(|i| {
-                let at = [i % nx, i / nx % ny, i / (nx * ny)][axis];
-                first + step * at as f32
-            }));
+            input.extend((0..count).map(|i| first + step * place(i)[axis]));
         }
         let mut weight: Vec<f32> = (0..count).map(|i| self.weight(i, rng)).collect();
         self.balance(&mut weight);
@@ -274,13 +283,13 @@ impl Patch {
 
     /// A large plaque must not drown a small one, nor the noise of a patch its plaques.
     fn balance(&self, weight: &mut [f32]) {
-        let mut sums = [0.0; 9];
+        let mut sums = [0.0; CLASSES];
         for (w, label) in weight.iter().zip(&self.labels).filter(|(_, label)| **label != IGNORED) {
             sums[usize::from(*label)] += w;
         }
         let mut factors =
             sums.map(|sum: f32| if sum > EVEN_VOXELS { (EVEN_VOXELS / sum).sqrt() } else { 1.0 });
-        let classes: f32 = (1..9).map(|c| sums[c] * factors[c]).sum();
+        let classes: f32 = (1..CLASSES).map(|c| sums[c] * factors[c]).sum();
         // Together the classes weigh what their number deserves, and nothing in proportion to them.
         let most = (NOTHING_SHARE * classes).max(NOTHING_LEAST);
         factors[0] = if sums[0] > most { most / sums[0] } else { 1.0 };
@@ -303,18 +312,27 @@ impl Patch {
 /// The heart's coordinates over a patch, with the errors that a network's heart mask has.
 struct Frame {
     axes: [[f32; 2]; 3],
-    depth_error_mm: f32,
+    /// Error of the depth at the first voxel, and its change from voxel to voxel, by axis.
+    depth_mm: f32,
+    depth_steps_mm: [f32; 3],
 }
 
 impl Frame {
-    fn jittered(frame: [[f32; 2]; 3], start: [isize; 3], rng: &mut Rng) -> Self {
+    fn jittered(frame: [[f32; 2]; 3], spacing_mm: [f32; 3], start: [isize; 3], rng: &mut Rng) -> Self {
         let axes = std::array::from_fn(|k| {
             let [first, step] = frame[k];
             let scale = normal(rng, 1.0, 0.05).clamp(0.85, 1.15);
             let shift = normal(rng, 0.0, 0.05);
             [(first + step * start[k] as f32) * scale + shift, step * scale]
         });
-        Self { axes, depth_error_mm: normal(rng, 0.0, 1.5) }
+        // The surface is off by as much in the middle of the patch as a mask is on the whole, and differs to its sides.
+        let depth_steps_mm = spacing_mm.map(|mm| mm * normal(rng, 0.0, DEPTH_TILT_SD));
+        let to_middle: f32 = (0..3).map(|k| depth_steps_mm[k] * (PATCH[k] as f32 - 1.0) / 2.0).sum();
+        Self { axes, depth_mm: normal(rng, 0.0, DEPTH_SD_MM) - to_middle, depth_steps_mm }
+    }
+
+    fn depth_error_mm(&self, at: [f32; 3]) -> f32 {
+        self.depth_mm + (0..3).map(|k| self.depth_steps_mm[k] * at[k]).sum::<f32>()
     }
 }
 
@@ -353,7 +371,7 @@ mod tests {
     fn samples_are_repeatable_and_in_range() {
         let source = CalciumSource::new(vec![case(false), case(true)], 3);
         let voxels: usize = PATCH.iter().product();
-        let mut seen = [0; 9];
+        let mut seen = [0; CLASSES];
         for index in 0..32 {
             let drawn = source.draw(index);
             assert_eq!(drawn.input.len(), 5 * voxels);
@@ -397,7 +415,8 @@ mod tests {
     #[test]
     fn a_turned_patch_shows_the_same_plaque() {
         let region = case(false).views[0].region();
-        let start = [33, 33, 10];
+        // The plaque is in the middle of the patch.
+        let start = std::array::from_fn(|k| ([130, 130, 36][k] - PATCH[k] as isize) / 2);
         let volume = |patch: &Patch| patch.labels.iter().filter(|l| **l == 7).count() as f32;
         let straight = Patch::cut(&region, start);
         for seed in 0..5 {

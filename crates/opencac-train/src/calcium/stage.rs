@@ -13,6 +13,10 @@ pub const SPACING_MM: f64 = 0.7;
 pub const DEPTH_UNIT_MM: f64 = 20.0;
 /// The class of bright things that are neither coronary calcium nor a site with a name.
 pub const OTHER: u8 = 8;
+/// The class of stents, leads and catheters.
+pub const METAL: u8 = 9;
+/// Classes, with that of nothing.
+pub const CLASSES: usize = LABELS.len();
 
 /// Added around the heart's box.
 const MARGIN_MM: f64 = 8.0;
@@ -27,7 +31,7 @@ const SURE: f64 = 0.75;
 const WINDOW: Window = Window { lowest_hu: -250.0, highest_hu: 1150.0, zero_hu: 130.0, unit_hu: 200.0 };
 
 /// The classes in order.
-const LABELS: [Label; 9] = [
+const LABELS: [Label; 10] = [
     Label::Background,
     Label::Lm,
     Label::Lad,
@@ -37,6 +41,7 @@ const LABELS: [Label; 9] = [
     Label::AorticWall,
     Label::MitralAnnulus,
     Label::Other,
+    Label::Metal,
 ];
 
 /// The network: intensity, depth and the heart's coordinates in, a probability a class out.

@@ -50,15 +50,19 @@ pub struct TrainArgs {
     /// Patients to hold out and try the networks on now and then; the weights that do best there are kept
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     validate: Vec<String>,
-    /// Networks to begin with: the name of a bundle or the path of its folder [default: random weights]
-    #[arg(long, value_name = "NAME")]
-    init: Option<String>,
     /// Steps between two evaluations on them
     #[arg(long, value_name = "N", default_value_t = 50, requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
     validate_every: u64,
     /// Evaluations without improvement after which to stop [default: go on to the last step]
     #[arg(long, value_name = "N", requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
     patience: Option<u64>,
+    /// Networks to begin with: the name of a bundle or the path of its folder [default: random weights]
+    #[arg(long, value_name = "NAME")]
+    init: Option<String>,
+    /// Networks whose heart network finds the hearts of the synthetic cases, as it will in use [default: with `all` the one
+    /// just trained, else the hearts as they were made]
+    #[arg(long, value_name = "NAME")]
+    find_hearts: Option<String>,
     /// Synthetic chests to learn from as well [default: 40; the published networks have none]
     #[arg(long, value_name = "N")]
     phantoms: Option<usize>,
@@ -160,7 +164,9 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
         Recipe::Opencac => PHANTOMS,
         Recipe::Deepcac => 0,
     };
-    let init = args.init.as_deref().map(|name| Library::of_user().load(name)).transpose()?;
+    let bundle =
+        |name: &Option<String>| name.as_deref().map(|name| Library::of_user().load(name)).transpose();
+    let (init, finder) = (bundle(&args.init)?, bundle(&args.find_hearts)?);
     Ok(Job {
         data: args.data.clone(),
         hearts: args.hearts.clone(),
@@ -175,6 +181,7 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
         phantoms: args.phantoms.unwrap_or(phantoms),
         seed: args.seed,
         init,
+        finder,
         steps: args.steps,
         batch: args.batch.map(NonZeroUsize::get),
         device: args.device.of_training(),
