@@ -18,10 +18,10 @@ pub struct HeartFrame {
 impl HeartFrame {
     /// The frame of a mask; nothing for one that is empty or flat.
     pub fn of(mask: &Mask) -> Option<Self> {
-        let centre = mask.centroid()?.0;
+        let centroid = mask.centroid()?;
         let grid = mask.grid();
         // Along each index axis first; the axes are orthonormal, so that the moments of patient axes follow.
-        let middle = grid.continuous_from_patient(mask.centroid()?);
+        let middle = grid.continuous_from_patient(centroid);
         let [nx, ny, _] = grid.size();
         let spacing_mm = grid.spacing_mm();
         let of_slice = |(z, slice): (usize, &[bool])| {
@@ -59,7 +59,7 @@ impl HeartFrame {
         });
         let count = mask.count() as f64;
         let extent_mm = squares.map(|s| 2.0 * (s / count).sqrt());
-        extent_mm.iter().all(|e| *e > 0.0).then_some(Self { centre, extent_mm })
+        extent_mm.iter().all(|e| *e > 0.0).then_some(Self { centre: centroid.0, extent_mm })
     }
 
     /// Left, posterior, superior coordinates of a point: 0 at the centre, about -1 and 1 at the borders.

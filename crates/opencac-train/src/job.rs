@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, BundleError, Card, Format, InputCard, Method, StageCard};
 use opencac_nets::trainer::{LossReport, TrainingDevice};
-use opencac_nets::unet::UNetWeights;
+use opencac_nets::unet::{UNetWeights, WeightError};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -110,6 +110,9 @@ pub enum JobError {
     /// The network's layout is not in order.
     #[error(transparent)]
     Network(opencac_nets::unet::SpecError),
+    /// The weights are not those of the network; a fault of this crate.
+    #[error(transparent)]
+    Weights(WeightError),
     /// A patient who is spoken of is none of the table.
     #[error("no case is of patient {patient}, who is to be {purpose}; there are {known}")]
     Patient {
@@ -224,6 +227,7 @@ impl Job {
         let source = CalciumSource::new(cases, self.seed);
         let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
         let weights = self.train([&source, &tried], settings.clone(), Stage::Calcium, folder, watch)?;
+        let weights = calcium::with_odds_of_life(weights, &settings.network).map_err(JobError::Weights)?;
         Ok((calcium::stage_card(settings.network), weights))
     }
 
@@ -238,9 +242,11 @@ impl Job {
             let id = format!("phantom-{number}");
             let kept = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, input, finder)
                 .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source) })?;
+            // With the mask's name in it: a run in other hearts is another run.
+            let mask = kept.heart.file_stem().unwrap_or_default().to_string_lossy();
             let case = Case {
                 patient: id.clone(),
-                id,
+                id: format!("{id} {mask}"),
                 image: kept.scan,
                 mask: Some(kept.labels),
                 labels: BTreeSet::new(),

@@ -23,7 +23,7 @@ pub fn heart(cases: Vec<String>, seed: u64) -> RunSettings {
 }
 
 /// Steps of the calcium network.
-const CALCIUM_STEPS: u64 = 5000;
+const CALCIUM_STEPS: u64 = 10_000;
 
 /// Settings of the calcium network that is part of the program.
 pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings {

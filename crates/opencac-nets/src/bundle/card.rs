@@ -292,6 +292,13 @@ pub enum PostStep {
         /// The probability.
         probability: f64,
     },
+    /// Takes out metal that is less than a share of the bright thing that it is seen in: the rim of a bone or a plaque.
+    WholeMetal {
+        /// Voxels from this intensity on make a thing, connected over faces, edges and corners.
+        hu: i16,
+        /// The share, from 0 to 1.
+        share: f64,
+    },
     /// Takes out what is further from the heart than this.
     WithinHeart {
         /// The distance in mm.

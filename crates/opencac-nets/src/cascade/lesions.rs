@@ -3,6 +3,7 @@
 use opencac_core::score::Vessel;
 use opencac_core::{Components, Connectivity3d, Grid, Mask, VolumeError};
 
+use crate::bundle::Label;
 use crate::segmentation::ProbabilityMap;
 
 /// Takes the label from every coronary lesion, voxels from `bound_hu` on, without a core that is surely coronary calcium;
@@ -23,6 +24,35 @@ pub(super) fn drop_unsure(
             *label = 0;
         }
     }
+    Ok(())
+}
+
+/// Takes the label of metal from every bright thing, voxels from `bound_hu` on, of which metal is less than `share`, and from
+/// what is fainter. All arrays are of `grid`.
+pub(super) fn drop_partly_metal(
+    grid: &Grid,
+    hu: &[i16],
+    labels: &mut [u8],
+    bound_hu: i16,
+    share: f64,
+) -> Result<(), VolumeError> {
+    let metal = Label::Metal.calcium_value();
+    let is_metal = |label: u8| Some(label) == metal;
+    if !labels.iter().any(|label| is_metal(*label)) {
+        return Ok(());
+    }
+    let bright = Mask::new(grid.clone(), hu.iter().map(|hu| *hu >= bound_hu).collect())?;
+    let things = Components::of(&bright, Connectivity3d::TwentySix);
+    let mut counts = vec![0; things.len()];
+    for (thing, run) in things.runs() {
+        counts[thing] += labels[run].iter().filter(|label| is_metal(**label)).count();
+    }
+    let whole = things.voxels_where(|thing| counts[thing] as f64 >= share * things.sizes()[thing] as f64);
+    labels
+        .iter_mut()
+        .zip(whole)
+        .filter(|(label, whole)| is_metal(**label) && !whole)
+        .for_each(|(l, _)| *l = 0);
     Ok(())
 }
 
@@ -62,6 +92,23 @@ mod tests {
             let mut found = labels;
             drop_unsure(&grid, &hu, &mut found, &probability, bound_hu, least).unwrap();
             assert_eq!(found, expected, "{bound_hu} HU, {least}");
+        }
+    }
+
+    #[test]
+    fn metal_that_is_the_rim_of_something_else_goes() {
+        let grid = Grid::axial([10, 1, 1], [1.0; 3], PatientPoint([0.0; 3])).unwrap();
+        // A lead with a voxel of muscle beside it, a bone with a rim, a plaque with a spot.
+        let hu = [900, 950, 60, 40, 500, 400, 300, 40, 300, 300];
+        let labels = [11, 11, 11, 0, 11, 0, 0, 0, 2, 11];
+        for (share, expected) in [
+            (0.5, [11, 11, 0, 0, 0, 0, 0, 0, 2, 11]),
+            (0.6, [11, 11, 0, 0, 0, 0, 0, 0, 2, 0]),
+            (0.0, [11, 11, 0, 0, 11, 0, 0, 0, 2, 11]),
+        ] {
+            let mut found = labels;
+            drop_partly_metal(&grid, &hu, &mut found, 130, share).unwrap();
+            assert_eq!(found, expected, "{share}");
         }
     }
 }

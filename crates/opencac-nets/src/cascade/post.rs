@@ -5,8 +5,8 @@ use opencac_core::{Connectivity3d, Mask, VolumeError, largest_component, morphol
 use super::NetworkInput;
 use crate::bundle::PostStep;
 
-/// Applies the steps to a mask on the grid of `input`. [`PostStep::WithinHeart`], [`PostStep::AtLeast`] and
-/// [`PostStep::SureLesions`] are for calcium, and not done here.
+/// Applies the steps to a mask on the grid of `input`. [`PostStep::WithinHeart`], [`PostStep::AtLeast`],
+/// [`PostStep::SureLesions`] and [`PostStep::WholeMetal`] are for calcium, and not done here.
 pub(super) fn clean(
     mut mask: Mask,
     steps: &[PostStep],
@@ -20,7 +20,10 @@ pub(super) fn clean(
             PostStep::Dilate { voxels } => morphology::dilated(&mask, voxels),
             PostStep::FillHoles => morphology::holes_filled_per_slice(&mask),
             PostStep::FlattenTop { share } => with_flat_top(&mask, share)?,
-            PostStep::WithinHeart { .. } | PostStep::AtLeast { .. } | PostStep::SureLesions { .. } => mask,
+            PostStep::WithinHeart { .. }
+            | PostStep::AtLeast { .. }
+            | PostStep::SureLesions { .. }
+            | PostStep::WholeMetal { .. } => mask,
         };
     }
     Ok(mask)

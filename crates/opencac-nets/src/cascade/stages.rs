@@ -71,6 +71,9 @@ pub fn segment_calcium(
             PostStep::SureLesions { hu, probability: least } => {
                 lesions::drop_unsure(part.grid(), &seen, &mut labels, &probability, hu, least as f32)?;
             }
+            PostStep::WholeMetal { hu, share } => {
+                lesions::drop_partly_metal(part.grid(), &seen, &mut labels, hu, share)?;
+            }
             // Done voxel by voxel already.
             PostStep::AtLeast { .. } => {}
             // The others are for the heart.

@@ -12,4 +12,4 @@ pub use deposit::{Deposit, Strand, paint};
 pub use place::{draw_coronary, draw_hard_negatives};
 pub use region::{IGNORED, Region};
 pub use source::{CalciumSource, PATCH};
-pub use stage::{input_card, network, stage_card};
+pub use stage::{input_card, network, stage_card, with_odds_of_life};
