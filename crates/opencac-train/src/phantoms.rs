@@ -63,10 +63,10 @@ pub enum SyntheticError {
     /// It cannot be kept.
     #[error(transparent)]
     Write(#[from] NiftiWriteError),
-    /// Its folder or a file in it cannot be made.
+    /// Its folder cannot be made.
     #[error("{path} cannot be made")]
     Folder {
-        /// The folder or file.
+        /// The folder.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
@@ -81,16 +81,8 @@ pub fn coarse_chest(seed: u64) -> Result<Phantom, PhantomError> {
 
 /// What varies in the hearts that the calcium network learns from: scans with contrast are refused before it sees them,
 /// and what only looks like coronary calcium is more frequent than in life.
-pub fn heart_variety() -> Variety {
+fn heart_variety() -> Variety {
     Variety { coronary_calcium: 0.65, other_calcium: 0.6, contrast: 0.0, confounder: 0.3, ..Variety::chest() }
-}
-
-/// The specification of a chest about the heart.
-pub fn heart_spec(seed: u64, variety: &Variety) -> PhantomSpec {
-    let mut spec = PhantomSpec::random(seed, variety);
-    // The stack lies where the heart does, which spares the slices that no crop would reach.
-    spec.scan.middle_mm = spec.heart.shift_mm[2] + 5.0;
-    spec
 }
 
 /// A synthetic heart in a folder under `parent`: as it lies there, else made and kept, on the grid of the calcium network's
@@ -125,23 +117,11 @@ pub fn kept_heart(
         None => None,
     };
     let heart = resample::linear_mask(found.as_ref().unwrap_or(&phantom.heart), &grid, 0.5)?;
-    // Written beside, then moved: whoever is killed here leaves no half of a file where a whole one is looked for.
-    let aside = parent.join(format!("phantom-{}.part", seed - FIRST_SEED));
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        |source| SyntheticError::Folder { path, source }
-    };
-    for folder in [&folder, &aside] {
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
-    let part = |path: &Path| aside.join(path.file_name().unwrap_or_default());
-    write_labels(&part(&kept.labels), &resample::nearest_labels(&phantom.labels, &grid)?)?;
-    write_mask(&part(&kept.heart), &heart)?;
-    write_volume(&part(&kept.scan), &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
-    for path in [&kept.labels, &kept.heart, &kept.scan] {
-        std::fs::rename(part(path), path).map_err(failed(path))?;
-    }
-    std::fs::remove_dir(&aside).map_err(failed(&aside))?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| SyntheticError::Folder { path: folder.clone(), source })?;
+    write_labels(&kept.labels, &resample::nearest_labels(&phantom.labels, &grid)?)?;
+    write_mask(&kept.heart, &heart)?;
+    write_volume(&kept.scan, &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
     Ok(kept)
 }
 

@@ -27,6 +27,11 @@ pub(super) fn drop_unsure(
     Ok(())
 }
 
+/// Whether a value of a label map says metal.
+pub(super) fn is_metal(label: u8) -> bool {
+    Some(label) == Label::Metal.calcium_value()
+}
+
 /// Takes the label of metal from every bright thing, voxels from `bound_hu` on, of which metal is less than `share`, and from
 /// what is fainter. All arrays are of `grid`.
 pub(super) fn drop_partly_metal(
@@ -36,8 +41,6 @@ pub(super) fn drop_partly_metal(
     bound_hu: i16,
     share: f64,
 ) -> Result<(), VolumeError> {
-    let metal = Label::Metal.calcium_value();
-    let is_metal = |label: u8| Some(label) == metal;
     if !labels.iter().any(|label| is_metal(*label)) {
         return Ok(());
     }

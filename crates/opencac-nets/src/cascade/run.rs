@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use opencac_core::score::Candidates;
 use opencac_core::{Finding, FindingKind, Mask, Refusal, RefusalKind, Volume};
 
 use super::{CascadeError, segment_calcium, segment_heart};
-use crate::bundle::{Bundle, Label, Region, StageCard};
+use crate::bundle::{Bundle, Region, StageCard};
 use crate::segmentation::{Segmentation, Segmented, Timings};
 use crate::stage::Stage;
 use crate::unet::InferenceNet;
@@ -42,7 +41,7 @@ pub fn segment(
     let start = Instant::now();
     let found = segment_calcium(calcium, &network(bundle, Stage::Calcium)?, scan, heart.as_ref())?;
     timings.set(Stage::Calcium, start.elapsed());
-    let (curated, findings) = (None, metal_finding(&found.candidates).into_iter().collect());
+    let (curated, findings) = (None, metal_finding(found.metal_mm3).into_iter().collect());
     Ok(Segmented::Done(Box::new(Segmentation {
         heart,
         calcium: found.candidates,
@@ -53,12 +52,8 @@ pub fn segment(
     })))
 }
 
-/// Told where a label map holds metal: calcium inside a stent is lost with it.
-fn metal_finding(calcium: &Candidates) -> Option<Finding> {
-    let Candidates::Labels(labels) = calcium else { return None };
-    let metal = Label::Metal.calcium_value()?;
-    let count = labels.labels().iter().filter(|label| **label == metal).count();
-    let volume_mm3 = count as f64 * labels.grid().voxel_volume_mm3();
+/// Told where the network finds metal: calcium inside a stent is lost with it.
+fn metal_finding(volume_mm3: f64) -> Option<Finding> {
     (volume_mm3 > METAL_TOLD_MM3).then(|| {
         let message = format!(
             "{volume_mm3:.0} mm^3 in the heart look like a stent, lead or catheter and are left out of the score, \

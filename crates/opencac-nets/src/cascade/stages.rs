@@ -40,6 +40,8 @@ pub struct FoundCalcium {
     pub candidates: Candidates,
     /// How sure the network is.
     pub probability: ProbabilityMap,
+    /// Volume of what it calls metal, in mm^3.
+    pub metal_mm3: f64,
 }
 
 /// The calcium on the scan's grid.
@@ -80,13 +82,15 @@ pub fn segment_calcium(
             _ => {}
         }
     }
+    let metal = labels.iter().filter(|label| lesions::is_metal(**label)).count();
+    let metal_mm3 = metal as f64 * scan.grid().voxel_volume_mm3();
     let labels = LabelMap::new(scan.grid().clone(), part.put_back(&labels))?;
     let candidates = if card.output.labels.len() == 1 {
         Candidates::Mask(labels.mask_where(|label| label > 0))
     } else {
         Candidates::Labels(labels)
     };
-    Ok(FoundCalcium { candidates, probability: ProbabilityMap::new(part, probability) })
+    Ok(FoundCalcium { candidates, probability: ProbabilityMap::new(part, probability), metal_mm3 })
 }
 
 fn run_over(

@@ -185,17 +185,10 @@ fn bundle_with_metal(heart_logit: f32, metal_logit: f32) -> Bundle {
     let weights = card.method.networks().into_iter().map(|(stage, spec)| {
         let mut tensors = UNetWeights::random(&spec, 3).into_tensors();
         tensors.get_mut("head.weight").unwrap().values.fill(0.0);
-        if stage == Stage::Heart {
-            tensors.get_mut("head.bias").unwrap().values.fill(heart_logit);
-        } else {
-            tensors.get_mut("head.bias").unwrap().values.copy_from_slice(&[
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                metal_logit,
-            ]);
+        let bias = &mut tensors.get_mut("head.bias").unwrap().values;
+        match stage {
+            Stage::Heart => bias.fill(heart_logit),
+            _ => bias.copy_from_slice(&[[0.0; 5].as_slice(), &[metal_logit]].concat()),
         }
         (stage, UNetWeights::new(&spec, tensors).unwrap())
     });

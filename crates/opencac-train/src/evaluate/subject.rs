@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::EvaluateError;
 use crate::cases::Case;
 use crate::load::{LoadError, read_case, read_heart};
-use crate::phantoms::heart_spec;
 
 /// Extent of evaluation phantoms from the lowest to the highest slice in mm: the heart and what lies above and below
 /// it. The lung tips would take time and show no calcium.
@@ -96,7 +95,10 @@ impl Subject {
     pub(super) fn phantom(seed: u64, protocol: &Protocol) -> Result<Self, EvaluateError> {
         // Contrast is refused by a rule, which networks have no part in.
         let variety = Variety { contrast: 0.0, extent_mm: EXTENT_MM, ..Variety::chest() };
-        Self::of_spec(&heart_spec(seed, &variety), protocol)
+        let mut spec = PhantomSpec::random(seed, &variety);
+        // The stack lies where the heart does.
+        spec.scan.middle_mm = spec.heart.shift_mm[2] + 5.0;
+        Self::of_spec(&spec, protocol)
     }
 
     fn of_spec(spec: &PhantomSpec, protocol: &Protocol) -> Result<Self, EvaluateError> {
