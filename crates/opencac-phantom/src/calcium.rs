@@ -365,7 +365,7 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
             let wall = Course::through(&controls, 4.0);
             metal(wall.capsules(0.0).collect(), wall.capsules(-0.5).collect(), 900.0, false)
         }
-        Confounder::Stent { site, from, to } => {
+        Confounder::Stent { site, from, to, wall_hu } => {
             let Some(course) = anatomy.coronaries.course(*site) else {
                 return metal(Vec::new(), Vec::new(), 0.0, true);
             };
@@ -376,7 +376,7 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
                 .map(|(p, _, r)| (p, r.max(1.2)))
                 .collect();
             let tube = Course::through(&controls, 1.5);
-            metal(tube.capsules(0.15).collect(), tube.capsules(-0.2).collect(), 2600.0, true)
+            metal(tube.capsules(0.15).collect(), tube.capsules(-0.2).collect(), *wall_hu as f32, true)
         }
         Confounder::SternalWires => {
             let mut solids = Vec::new();

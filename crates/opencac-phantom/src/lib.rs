@@ -21,6 +21,6 @@ mod truth;
 pub use generate::{Phantom, PhantomError, generate};
 pub use random::Variety;
 pub use spec::{
-    BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, ScanSpec, ScannerSpec, Site,
+    BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,
 };
 pub use truth::{LesionTruth, ScoreTruth, Truth};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::anatomy::Anatomy;
 use crate::rng::Rng;
 use crate::spec::{
-    BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, ScanSpec, ScannerSpec, Site,
+    BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,
 };
 
 /// What may vary, and how often.
@@ -17,7 +17,13 @@ pub struct Variety {
     pub other_calcium: f64,
     /// Share with intravenous contrast.
     pub contrast: f64,
-    /// Probability of each confounder that is not calcium of vessels.
+    /// Share with one or two coronary plaques of 150 to 1200 mm^3 beside what `coronary_calcium` gives.
+    pub large_plaque: f64,
+    /// Share with a stent.
+    pub stent: f64,
+    /// Attenuation of its wall, 0.35 mm thick, in HU.
+    pub stent_hu: [f64; 2],
+    /// Probability of each other confounder that is not calcium of vessels.
     pub confounder: f64,
     /// Noise SD in HU.
     pub noise_sd_hu: [f64; 2],
@@ -40,6 +46,9 @@ impl Variety {
             coronary_calcium: 0.6,
             other_calcium: 0.4,
             contrast: 0.05,
+            large_plaque: 0.0,
+            stent: 0.056,
+            stent_hu: [STENT_HU; 2],
             confounder: 0.08,
             noise_sd_hu: [6.0, 35.0],
             increments_mm: vec![1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0],
@@ -71,8 +80,11 @@ impl PhantomSpec {
         if rng.chance(variety.coronary_calcium) {
             spec.deposits = coronary_plan(&mut Rng::new(seed, 11), None);
         }
+        spec.deposits.extend(large_plan(&mut Rng::new(seed, 15), variety.large_plaque));
         spec.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
-        spec.confounders = confounders(&mut Rng::new(seed, 13), variety.confounder);
+        let [low, high] = variety.stent_hu;
+        let stent_hu = Rng::new(seed, 16).range(low, high);
+        spec.confounders = confounders(&mut Rng::new(seed, 13), variety, stent_hu);
         spec
     }
 
@@ -199,18 +211,33 @@ fn scanner(rng: &mut Rng, variety: &Variety) -> ScannerSpec {
     }
 }
 
+/// Volumes of plaques that pass for stents.
+const LARGE_MM3: [f64; 2] = [150.0, 1200.0];
+
 /// Attenuation of a plaque's mineral: grows with its volume, with a spread between plaques. Together with the blur it
 /// gives the peaks of real native scans (medians 158 HU below 8 mm^3, 340 at 8-50, 640 above).
 fn density_hu(rng: &mut Rng, volume_mm3: f64) -> f64 {
     (700.0 * (volume_mm3 / 10.0).powf(0.12) * rng.normal(0.0, 0.25).exp()).clamp(250.0, 1600.0)
 }
 
+/// Coronary arteries, and how often real lesions lie in them.
+const VESSELS: [(Site, f64); 4] = [(Site::Lm, 12.0), (Site::Lad, 18.0), (Site::Lcx, 13.0), (Site::Rca, 13.0)];
+
+/// A place along a vessel, as often as real lesions lie there.
+fn coronary_position(rng: &mut Rng, site: Site) -> f64 {
+    let u = rng.unit();
+    match site {
+        Site::Lad => 0.93 * u.powf(1.5),
+        Site::Lcx => 0.03 + 0.55 * u,
+        Site::Rca => 0.03 + 0.62 * u,
+        _ => u,
+    }
+}
+
 /// Draws plaques. The volume of the mineral is log-normal so that what a scan shows above 130 HU has the mean 2.68 and
 /// SD 1.63 of ln(mm^3) of 55 real lesions, part of the spread between people; vessels and places along them as often
 /// as there.
 fn coronary_plan(rng: &mut Rng, count: Option<usize>) -> Vec<Deposit> {
-    const VESSELS: [(Site, f64); 4] =
-        [(Site::Lm, 12.0), (Site::Lad, 18.0), (Site::Lcx, 13.0), (Site::Rca, 13.0)];
     let count = count.unwrap_or_else(|| if rng.chance(0.35) { 1 + rng.below(2) } else { 4 + rng.below(18) });
     let person = rng.normal(0.0, 0.7);
     // Who has few plaques has them in one or two vessels.
@@ -218,13 +245,7 @@ fn coronary_plan(rng: &mut Rng, count: Option<usize>) -> Vec<Deposit> {
     (0..count)
         .map(|_| {
             let site = VESSELS[rng.weighted(&favour)].0;
-            let u = rng.unit();
-            let position = match site {
-                Site::Lad => 0.93 * u.powf(1.5),
-                Site::Lcx => 0.03 + 0.55 * u,
-                Site::Rca => 0.03 + 0.62 * u,
-                _ => u,
-            };
+            let position = coronary_position(rng, site);
             let largest: f64 = if site == Site::Lm { 200.0 } else { 1200.0 };
             let volume_mm3 = (1.4 + person + rng.normal(0.0, 1.5)).exp().clamp(1.0, largest);
             Deposit {
@@ -234,6 +255,26 @@ fn coronary_plan(rng: &mut Rng, count: Option<usize>) -> Vec<Deposit> {
                 volume_mm3,
                 density_hu: density_hu(rng, volume_mm3),
                 elongation: rng.range(1.4, 4.6).min(1.2 + volume_mm3 / 8.0),
+                seed: rng.bits() >> 12,
+            }
+        })
+        .collect()
+}
+
+/// One plaque as large as a stent, or two: of all real ones the hardest to tell from one.
+fn large_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
+    let count = if rng.chance(share) { 1 + rng.below(2) } else { 0 };
+    (0..count)
+        .map(|_| {
+            let site = [Site::Lad, Site::Lcx, Site::Rca][rng.below(3)];
+            let volume_mm3 = rng.range(LARGE_MM3[0].ln(), LARGE_MM3[1].ln()).exp();
+            Deposit {
+                site,
+                position: coronary_position(rng, site),
+                angle_deg: rng.range(0.0, 360.0),
+                volume_mm3,
+                density_hu: density_hu(rng, volume_mm3),
+                elongation: rng.range(1.4, 6.0),
                 seed: rng.bits() >> 12,
             }
         })
@@ -276,7 +317,8 @@ fn other_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
     plan
 }
 
-fn confounders(rng: &mut Rng, share: f64) -> Vec<Confounder> {
+fn confounders(rng: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounder> {
+    let share = variety.confounder;
     let mut all = Vec::new();
     if rng.chance(2.5 * share) {
         for _ in 0..1 + rng.below(4) {
@@ -296,10 +338,10 @@ fn confounders(rng: &mut Rng, share: f64) -> Vec<Confounder> {
     if rng.chance(share) {
         all.push(Confounder::Catheter);
     }
-    if rng.chance(0.7 * share) {
+    if rng.chance(variety.stent) {
         let site = [Site::Lad, Site::Lcx, Site::Rca][rng.below(3)];
         let from = rng.range(0.05, 0.35);
-        all.push(Confounder::Stent { site, from, to: from + rng.range(0.08, 0.2) });
+        all.push(Confounder::Stent { site, from, to: from + rng.range(0.08, 0.2), wall_hu: stent_hu });
     }
     if rng.chance(0.7 * share) {
         all.push(Confounder::SternalWires);

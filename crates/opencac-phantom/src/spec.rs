@@ -225,9 +225,19 @@ pub enum Confounder {
         from: f64,
         /// Where it ends, 0 to 1.
         to: f64,
+        /// Attenuation of its wall, 0.35 mm thick, in HU: struts and the gaps between them.
+        #[serde(default = "stent_hu")]
+        wall_hu: f64,
     },
     /// Wires around the sternum after surgery.
     SternalWires,
+}
+
+/// Attenuation of a usual stent's wall.
+pub const STENT_HU: f64 = 2600.0;
+
+fn stent_hu() -> f64 {
+    STENT_HU
 }
 
 impl PhantomSpec {

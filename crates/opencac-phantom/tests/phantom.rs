@@ -6,7 +6,7 @@
 use opencac_core::score::{Candidates, Protocol, score};
 use opencac_core::{LabelMap, PatientPoint, VoxelIndex};
 use opencac_phantom::{
-    Confounder, Contrast, Deposit, Phantom, PhantomError, PhantomSpec, Site, Variety, generate,
+    Confounder, Contrast, Deposit, Phantom, PhantomError, PhantomSpec, STENT_HU, Site, Variety, generate,
 };
 
 /// The average person on a coarse grid, quick to draw.
@@ -71,7 +71,7 @@ fn a_heart_without_calcium_scores_zero_even_with_everything_else_bright() {
         Confounder::Lead,
         Confounder::Catheter,
         Confounder::SternalWires,
-        Confounder::Stent { site: Site::Lad, from: 0.2, to: 0.4 },
+        Confounder::Stent { site: Site::Lad, from: 0.2, to: 0.4, wall_hu: STENT_HU },
         Confounder::Node { volume_mm3: 200.0, density_hu: 800.0, seed: 1 },
     ];
     spec.deposits = vec![plaque(Site::MitralAnnulus, 0.5, 900.0), plaque(Site::AorticValve, 0.5, 200.0)];
@@ -245,4 +245,31 @@ fn a_specification_survives_json() {
     let spec = PhantomSpec::random(11, &Variety::chest());
     let text = serde_json::to_string(&spec).unwrap();
     assert_eq!(serde_json::from_str::<PhantomSpec>(&text).unwrap(), spec);
+}
+
+#[test]
+fn stents_and_large_plaques_come_as_often_as_asked_and_change_nothing_else() {
+    let plain = Variety { large_plaque: 0.0, stent: 0.0, ..Variety::chest() };
+    let asked = Variety { large_plaque: 0.4, stent: 0.3, stent_hu: [2000.0, 3000.0], ..Variety::chest() };
+    let is_stent = |c: &Confounder| matches!(c, Confounder::Stent { .. });
+    let (mut stents, mut large) = (0, 0);
+    for seed in 0..1000 {
+        let (before, after) = (PhantomSpec::random(seed, &plain), PhantomSpec::random(seed, &asked));
+        let more: Vec<_> = after.deposits.iter().filter(|d| !before.deposits.contains(d)).collect();
+        assert_eq!(before.deposits.len() + more.len(), after.deposits.len());
+        for plaque in &more {
+            assert!(plaque.site.is_coronary() && (150.0..=1200.0).contains(&plaque.volume_mm3), "{plaque:?}");
+        }
+        large += usize::from(!more.is_empty());
+        for confounder in after.confounders.iter().filter(|c| is_stent(c)) {
+            assert!(
+                matches!(confounder, Confounder::Stent { wall_hu: 2000.0..=3000.0, .. }),
+                "{confounder:?}"
+            );
+            stents += 1;
+        }
+        assert!(!before.confounders.iter().any(is_stent));
+        assert_eq!((&before.body, &before.heart, &before.scan), (&after.body, &after.heart, &after.scan));
+    }
+    assert!((260..340).contains(&stents) && (350..450).contains(&large), "{stents} {large}");
 }

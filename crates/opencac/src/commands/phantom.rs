@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use opencac_formats::dicom::write::{SeriesAttributes, write_series};
 use opencac_formats::nifti::{write_labels, write_mask, write_volume};
-use opencac_phantom::{Confounder, Contrast, Phantom, PhantomSpec, Site, Truth, Variety, generate};
+use opencac_phantom::{Confounder, Contrast, Phantom, PhantomSpec, STENT_HU, Site, Truth, Variety, generate};
 
 /// Writes a synthetic chest CT and its ground truth: the scan, labels.nii.gz, heart.nii.gz and truth.json.
 #[derive(Debug, Args)]
@@ -133,7 +133,7 @@ impl Extra {
             Self::Pericardium => Confounder::Pericardium { volume_mm3: 150.0, density_hu: 450.0, seed },
             Self::Lead => Confounder::Lead,
             Self::Catheter => Confounder::Catheter,
-            Self::Stent => Confounder::Stent { site: Site::Lad, from: 0.15, to: 0.3 },
+            Self::Stent => Confounder::Stent { site: Site::Lad, from: 0.15, to: 0.3, wall_hu: STENT_HU },
             Self::Wires => Confounder::SternalWires,
         }
     }
