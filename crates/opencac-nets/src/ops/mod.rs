@@ -104,7 +104,8 @@ pub fn depth_to_space3d(x: Tensor<5>) -> Tensor<5> {
     cubes.permute([0, 4, 1, 5, 2, 6, 3]).reshape([n, c / 8, 2 * depth, 2 * height, 2 * width])
 }
 
-fn on_cpu(x: &Tensor<5>) -> bool {
+/// Whether a tensor lies on the processor.
+pub(crate) fn on_cpu(x: &Tensor<5>) -> bool {
     let device = x.device().inner();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }

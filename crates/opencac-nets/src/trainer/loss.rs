@@ -1,5 +1,6 @@
 //! Dice and cross-entropy of a network's head, and their gradient by formula.
 
+use burn::tensor::{Int, Tensor, TensorData, activation};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -41,10 +42,7 @@ impl Loss {
         channels: usize,
         batch: &Batch,
     ) -> Result<(LossReport, Vec<f32>), TrainError> {
-        let classes = channels.max(2);
-        if let Some(&found) = batch.target.iter().find(|t| usize::from(**t) >= classes) {
-            return Err(TrainError::Class { found, classes });
-        }
+        check_classes(channels, batch)?;
         match self {
             Self::CrossEntropy => Ok(dice_and_cross_entropy(logits, channels, batch, None, 0.0)),
             Self::DiceAndCrossEntropy { dice_smooth } => {
@@ -56,6 +54,33 @@ impl Loss {
             Self::BatchDice { smooth } => batch_dice(logits, channels, batch, smooth),
         }
     }
+}
+
+fn check_classes(channels: usize, batch: &Batch) -> Result<(), TrainError> {
+    let classes = channels.max(2);
+    match batch.target.iter().find(|t| usize::from(**t) >= classes) {
+        Some(&found) => Err(TrainError::Class { found, classes }),
+        None => Ok(()),
+    }
+}
+
+/// The cross-entropy of a softmax as operations of the device that holds the output, with the gradient that the device
+/// derives: the way of a whole output to the processor and of its gradient back takes longer than the network.
+pub(super) fn cross_entropy_on_device(out: Tensor<5>, batch: &Batch) -> Result<Tensor<1>, TrainError> {
+    let [samples, channels, nz, ny, nx] = out.dims();
+    check_classes(channels, batch)?;
+    let (device, voxels) = (out.device(), nz * ny * nx);
+    let target = batch.target.iter().map(|t| i32::from(*t)).collect::<Vec<_>>();
+    let target = Tensor::<3, Int>::from_data(TensorData::new(target, [samples, 1, voxels]), &device);
+    let total = total_weight(batch);
+    let weight = batch.weight.iter().map(|w| (f64::from(*w) / total) as f32).collect::<Vec<_>>();
+    let weight = Tensor::<3>::from_data(TensorData::new(weight, [samples, 1, voxels]), &device);
+    let log = activation::log_softmax(out.reshape([samples, channels, voxels]), 1);
+    Ok((log.gather(1, target) * weight).sum().neg())
+}
+
+fn total_weight(batch: &Batch) -> f64 {
+    batch.weight.iter().map(|w| f64::from(*w)).sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
 /// What a step found.
@@ -85,7 +110,7 @@ fn dice_and_cross_entropy(
 ) -> (LossReport, Vec<f32>) {
     let samples = batch.shape[0];
     let voxels = batch.target.len() / samples.max(1);
-    let total_weight = batch.weight.iter().map(|w| f64::from(*w)).sum::<f64>().max(f64::MIN_POSITIVE);
+    let total_weight = total_weight(batch);
     let mut report = LossReport { dice: 0.0, cross_entropy: 0.0, gradient_length: 0.0 };
     let mut slope = vec![0.0; logits.len()];
     let losses: Vec<(f64, f64)> = slope
@@ -263,6 +288,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_cross_entropy_of_a_device_is_that_of_the_formula() {
+        let (batch, logits) = (batch(3), logits(3));
+        let (expected, slope) = Loss::CrossEntropy.of(&logits, 3, &batch).unwrap();
+        let device = burn::tensor::Device::flex().autodiff();
+        let out = Tensor::<5>::from_data(TensorData::new(logits, [2, 3, 1, 3, 4]), &device).require_grad();
+        let loss = cross_entropy_on_device(out.clone(), &batch).unwrap();
+        let found: f32 = loss.clone().into_scalar();
+        assert!((f64::from(found) - expected.cross_entropy).abs() < 1e-6, "{found} for {expected:?}");
+        let gradient = out.grad(&loss.backward()).unwrap().into_data();
+        for (found, expected) in gradient.as_slice::<f32>().unwrap().iter().zip(slope) {
+            assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+        }
+        let error = cross_entropy_on_device(out, &self::batch(4)).unwrap_err().to_string();
+        assert!(error.contains("class 3"), "{error}");
     }
 
     #[test]

@@ -220,15 +220,11 @@ impl Trainer {
         let net = UNet::new(&self.spec, &self.weights()?, &self.device)?;
         self.seed_dropout(self.step);
         let out = forward(&net, batch, &self.device)?;
-        let shape = out.dims();
-        let logits = read(out.clone(), "output")?.values;
-        let (report, slope) = self.settings.loss.of(&logits, shape[1], batch)?;
+        let (report, loss) = self.loss(out, batch)?;
         if !report.total().is_finite() {
             return Err(TrainError::NotFinite { step: self.step, part: "loss" });
         }
-        // The loss has its gradient by formula; its product with the output has the same one for the network.
-        let slope = Tensor::<5>::from_data(TensorData::new(slope, shape), &self.device);
-        let gradients = ops::loss_of_slope(out, slope).backward();
+        let gradients = loss.backward();
         let mut gradients = self.named_gradients(&net, &gradients)?;
         let length = adamw::clip(&mut gradients, self.settings.gradient_clip);
         if !length.is_finite() {
@@ -245,6 +241,21 @@ impl Trainer {
         }
         self.update_ema();
         Ok(LossReport { gradient_length: length, ..report })
+    }
+
+    /// What is made small, and a tensor with the same gradient by the output.
+    fn loss(&self, out: Tensor<5>, batch: &Batch) -> Result<(LossReport, Tensor<1>), TrainError> {
+        let shape = out.dims();
+        if self.settings.loss == Loss::CrossEntropy && shape[1] > 1 && !ops::on_cpu(&out) {
+            let loss = loss::cross_entropy_on_device(out, batch)?;
+            let cross_entropy = read(loss.clone(), "loss")?.values.iter().map(|v| f64::from(*v)).sum();
+            return Ok((LossReport { dice: 0.0, cross_entropy, gradient_length: 0.0 }, loss));
+        }
+        let logits = read(out.clone(), "output")?.values;
+        let (report, slope) = self.settings.loss.of(&logits, shape[1], batch)?;
+        // The loss has its gradient by formula; its product with the output has the same one for the network.
+        let slope = Tensor::<5>::from_data(TensorData::new(slope, shape), &self.device);
+        Ok((report, ops::loss_of_slope(out, slope)))
     }
 
     /// What is made small, of weights as they are used after training: normalised by their stored statistics, without
