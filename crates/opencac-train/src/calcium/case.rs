@@ -1,5 +1,7 @@
 //! A heart with its calcium on the network's grid, in the slice thicknesses that it can be seen in.
 
+use std::borrow::Cow;
+
 use opencac_core::resample::nearest_labels;
 use opencac_core::{Grid, HeartFrame, Mask, Volume};
 use opencac_nets::bundle::{Channel, InputCard};
@@ -26,8 +28,8 @@ pub struct CalciumCase {
     pub patient: String,
     /// Whether it is a phantom.
     pub synthetic: bool,
-    /// The scan as it is, then in thicker and thicker slices.
-    pub views: Vec<View>,
+    /// The scan as it is.
+    pub own: View,
 }
 
 /// A heart and its surroundings, kept small.
@@ -55,12 +57,17 @@ impl CalciumCase {
         let labels = nearest_labels(&labels, &grid)
             .map_err(|source| LoadError::Resample { id: id(), source: Box::new(source) })?;
         let own = View::new(&volume, &heart, labels.labels(), input, &grid).map_err(unfit)?;
-        let thicker = (2..=4)
-            .filter(|factor| own.spacing_mm[2] * *factor as f32 <= MOST_INCREMENT_MM)
-            .map(|factor| own.thickened(factor))
-            .collect::<Vec<_>>();
-        let views = std::iter::once(own).chain(thicker).collect();
-        Ok(Self { id: id(), patient: case.patient.clone(), synthetic: false, views })
+        Ok(Self { id: id(), patient: case.patient.clone(), synthetic: false, own })
+    }
+
+    /// How many views there are: the scan as it is, then in thicker and thicker slices.
+    pub fn views(&self) -> usize {
+        1 + (2..=4).filter(|factor| self.own.spacing_mm[2] * *factor as f32 <= MOST_INCREMENT_MM).count()
+    }
+
+    /// The view of a number; thicker slices are made now, since kept they would double the memory.
+    pub fn view(&self, number: usize) -> Cow<'_, View> {
+        if number == 0 { Cow::Borrowed(&self.own) } else { Cow::Owned(self.own.thickened(number + 1)) }
     }
 }
 

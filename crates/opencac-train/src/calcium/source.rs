@@ -1,6 +1,8 @@
 //! Draws training samples of calcium: a heart, deposits placed into it, a patch of it, a scanner's imperfections.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::case::{CalciumCase, View};
@@ -16,7 +18,7 @@ pub const PATCH: [usize; 3] = [80, 80, 32];
 
 /// Patches drawn from one heart with its deposits: painting takes longer than cutting.
 const PATCHES_A_HEART: u64 = 4;
-/// Painted hearts that are kept: one for each thread that draws, of which there are few.
+/// Painted hearts that are kept at least.
 const KEPT: usize = 4;
 /// Added to the seed where patches are drawn, so that they share no random numbers with the hearts.
 const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
@@ -33,6 +35,8 @@ const DEPTH_SD_MM: f32 = 1.5;
 const DEPTH_TILT_SD: f32 = 0.04;
 /// From here on a voxel may become part of the score, a little noise apart.
 const CANDIDATE_HU: f32 = 115.0;
+/// Bright things this far outside the heart have patches of their own.
+const NEAR_MM: f32 = -2.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
 const OUTSIDE_MM: f32 = -5.0;
 /// How much candidates outside count against those in the heart, and how often and how much a voxel that is no candidate
@@ -52,8 +56,9 @@ pub struct CalciumSource {
     real: Vec<CalciumCase>,
     synthetic: Vec<CalciumCase>,
     seed: u64,
-    /// The hearts painted last, by number.
+    /// The hearts painted last, by number, and how many are kept.
     painted: Mutex<VecDeque<(u64, Arc<Painted>)>>,
+    kept: usize,
 }
 
 /// A heart with its deposits.
@@ -61,13 +66,16 @@ pub struct CalciumSource {
 struct Painted {
     region: Region,
     frame: [[f32; 2]; 3],
+    places: Places,
 }
 
 impl CalciumSource {
     /// A source over cases, each drawn as often as the others of its kind.
     pub fn new(cases: Vec<CalciumCase>, seed: u64) -> Self {
         let (synthetic, real) = cases.into_iter().partition(|case| case.synthetic);
-        Self { real, synthetic, seed, painted: Mutex::default() }
+        // One for each thread that draws, of which there are no more than processors.
+        let kept = std::thread::available_parallelism().map_or(KEPT, |threads| threads.get().max(KEPT));
+        Self { real, synthetic, seed, painted: Mutex::default(), kept }
     }
 
     /// The heart of a number, painted now or a moment ago.
@@ -84,18 +92,19 @@ impl CalciumSource {
         let (case, view) = self.pick(&mut rng);
         let mut region = view.region();
         place_deposits(&mut region, case.synthetic, &mut rng);
-        let heart = Arc::new(Painted { region, frame: view.frame });
+        let places = Places::of(&region);
+        let heart = Arc::new(Painted { region, frame: view.frame, places });
         let mut hearts = lock();
-        hearts.truncate(KEPT - 1);
+        hearts.truncate(self.kept - 1);
         hearts.push_front((number, Arc::clone(&heart)));
         heart
     }
 
-    fn pick(&self, rng: &mut Rng) -> (&CalciumCase, &View) {
+    fn pick(&self, rng: &mut Rng) -> (&CalciumCase, Cow<'_, View>) {
         let synthetic = self.real.is_empty() || (!self.synthetic.is_empty() && chance(rng, SYNTHETIC));
         let cases = if synthetic { &self.synthetic } else { &self.real };
         let case = &cases[below(rng, cases.len())];
-        (case, &case.views[below(rng, case.views.len())])
+        (case, case.view(below(rng, case.views())))
     }
 }
 
@@ -108,7 +117,7 @@ impl SampleSource for CalciumSource {
         let painted = self.painted(index / PATCHES_A_HEART);
         let mut rng = rng(self.seed.wrapping_add(PATCH_STREAM), index);
         let rng = &mut rng;
-        let start = patch_start(&painted.region, rng);
+        let start = painted.places.patch_start(&painted.region, rng);
         let mut patch = match chance(rng, TURNED) {
             true => Patch::turned(&painted.region, start, rng),
             false => Patch::cut(&painted.region, start),
@@ -135,38 +144,66 @@ fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
     }
 }
 
-/// Where the patch begins: about a coronary deposit, another one, something else that is bright, or anywhere in the heart.
-/// Of the classes that are there each is as likely as the others, however small.
-fn patch_start(region: &Region, rng: &mut Rng) -> [isize; 3] {
-    let wanted = between(rng, 0.0, 1.0);
-    let classes = match wanted {
-        w if w < 0.42 => 1..=4,
-        w if w < 0.66 => 5..=METAL,
-        _ => 0..=0,
-    };
-    let present: Vec<u8> = classes.filter(|class| region.labels.contains(class)).collect();
-    let class = present.get(below(rng, present.len())).copied();
-    let is_wanted = |i: usize| {
-        let (label, depth) = (region.labels[i], region.depth_mm[i]);
-        match wanted {
-            w if w < 0.66 => Some(label) == class,
-            w if w < 0.82 => label == 0 && region.hu[i] >= CANDIDATE_HU && depth > -2.0,
-            _ => depth > 0.0,
+/// Where patches of a region may lie, as offsets of the voxels that they lie about.
+#[derive(Debug)]
+struct Places {
+    /// The voxels of each class.
+    classes: [Vec<usize>; CLASSES],
+    /// Bright voxels in and about the heart that are of no class.
+    bright: Vec<usize>,
+}
+
+impl Places {
+    fn of(region: &Region) -> Self {
+        let mut places = Self { classes: Default::default(), bright: Vec::new() };
+        for (at, (label, hu)) in region.labels.iter().zip(&region.hu).enumerate() {
+            match *label {
+                0 if *hu >= CANDIDATE_HU && region.depth_mm[at] > NEAR_MM => places.bright.push(at),
+                0 | IGNORED => {}
+                class => places.classes[usize::from(class)].push(at),
+            }
         }
-    };
-    let found: Vec<usize> = (0..region.hu.len()).filter(|&i| is_wanted(i)).collect();
-    let inside = || (0..region.hu.len()).filter(|&i| region.depth_mm[i] > 0.0).collect::<Vec<_>>();
-    let found = if found.is_empty() { inside() } else { found };
-    let at = found.get(below(rng, found.len())).copied().unwrap_or(region.hu.len() / 2);
-    let [nx, ny, _] = region.size;
-    let centre = [at % nx, at / nx % ny, at / (nx * ny)];
-    std::array::from_fn(|k| {
-        let half = PATCH[k] as isize / 2;
-        let jitter = below(rng, PATCH[k] * 3 / 4) as isize - PATCH[k] as isize * 3 / 8;
-        // The patch keeps inside where the region is large enough, and covers it where it is not.
-        let last = region.size[k] as isize - PATCH[k] as isize;
-        (centre[k] as isize - half + jitter).clamp(last.min(0), last.max(0))
-    })
+        places
+    }
+
+    /// Where a patch begins: about a coronary deposit, another one, something else that is bright, or anywhere in the
+    /// heart. Of the classes that are there each is as likely as the others, however small.
+    fn patch_start(&self, region: &Region, rng: &mut Rng) -> [isize; 3] {
+        let of_classes = |classes: RangeInclusive<u8>, rng: &mut Rng| {
+            let present: Vec<_> =
+                classes.map(|c| &self.classes[usize::from(c)]).filter(|c| !c.is_empty()).collect();
+            present.get(below(rng, present.len())).copied()
+        };
+        let wanted = match between(rng, 0.0, 1.0) {
+            w if w < 0.42 => of_classes(1..=4, rng),
+            w if w < 0.66 => of_classes(5..=METAL, rng),
+            w if w < 0.82 => Some(&self.bright),
+            _ => None,
+        };
+        let found = wanted.and_then(|places| places.get(below(rng, places.len())).copied());
+        let at = found.unwrap_or_else(|| in_heart(region, rng));
+        let [nx, ny, _] = region.size;
+        let centre = [at % nx, at / nx % ny, at / (nx * ny)];
+        std::array::from_fn(|k| {
+            let half = PATCH[k] as isize / 2;
+            let jitter = below(rng, PATCH[k] * 3 / 4) as isize - PATCH[k] as isize * 3 / 8;
+            // The patch keeps inside where the region is large enough, and covers it where it is not.
+            let last = region.size[k] as isize - PATCH[k] as isize;
+            (centre[k] as isize - half + jitter).clamp(last.min(0), last.max(0))
+        })
+    }
+}
+
+/// A voxel of the heart, which fills a good part of its box; any voxel where there is hardly a heart.
+fn in_heart(region: &Region, rng: &mut Rng) -> usize {
+    let mut at = 0;
+    for _ in 0..1000 {
+        at = below(rng, region.hu.len());
+        if region.depth_mm[at] > 0.0 {
+            break;
+        }
+    }
+    at
 }
 
 /// A part of a region; what lies beyond the region repeats its border, as when the network is run.
@@ -364,7 +401,7 @@ mod tests {
         let volume = Volume::new(grid.clone(), (0..count).map(hu).collect()).unwrap();
         let heart = Mask::new(grid.clone(), heart).unwrap();
         let view = View::new(&volume, &heart, &labels, &input_card(), &grid).unwrap();
-        CalciumCase { id: "ball".into(), patient: "ball".into(), synthetic, views: vec![view] }
+        CalciumCase { id: "ball".into(), patient: "ball".into(), synthetic, own: view }
     }
 
     #[test]
@@ -388,7 +425,7 @@ mod tests {
 
     #[test]
     fn what_the_scan_does_not_show_and_the_rim_of_deposits_do_not_count() {
-        let view = &case(false).views[0];
+        let view = &case(false).own;
         let region = view.region();
         let rng = &mut rng(1, 0);
         let [nx, ny, _] = PATCH;
@@ -414,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_turned_patch_shows_the_same_plaque() {
-        let region = case(false).views[0].region();
+        let region = case(false).own.region();
         // The plaque is in the middle of the patch.
         let start = std::array::from_fn(|k| ([130, 130, 36][k] - PATCH[k] as isize) / 2);
         let volume = |patch: &Patch| patch.labels.iter().filter(|l| **l == 7).count() as f32;
