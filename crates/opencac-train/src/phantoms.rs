@@ -80,16 +80,13 @@ pub fn coarse_chest(seed: u64) -> Result<Phantom, PhantomError> {
 }
 
 /// What varies in the hearts that the calcium network learns from: scans with contrast are refused before it sees them,
-/// and what only looks like coronary calcium is more frequent than in life. Stents and the plaques that are as large come
-/// equally often, or the network would learn to prefer one of them.
+/// and what only looks like coronary calcium is more frequent than in life.
 fn heart_variety() -> Variety {
     Variety {
         coronary_calcium: 0.65,
         other_calcium: 0.6,
         contrast: 0.0,
-        large_plaque: 0.4,
-        stent: 0.4,
-        stent_hu: [1900.0, 3400.0],
+        stent: 0.21,
         confounder: 0.3,
         ..Variety::chest()
     }

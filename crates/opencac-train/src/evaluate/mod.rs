@@ -15,6 +15,8 @@ mod subject;
 mod summary;
 mod tables;
 
+use std::sync::mpsc::sync_channel;
+
 use opencac_core::score::Protocol;
 use opencac_nets::bundle::Bundle;
 
@@ -42,7 +44,8 @@ pub trait Watch {
     fn calcium(&mut self, part: Part, figures: &CalciumFigures, seen: &CalciumSeen);
 }
 
-/// Runs a bundle over all cases of a plan, one after the other, so that memory holds one scan at a time.
+/// Runs a bundle over all cases of a plan, one after the other, so that memory holds one scan at a time, and of phantoms
+/// the next one.
 ///
 /// # Errors
 /// [`PlanError`] where the plan is empty or not in order, or the bundle lacks a network for it. A case that fails is
@@ -60,14 +63,7 @@ pub fn evaluate(plan: &Plan, bundle: &Bundle, watch: &mut dyn Watch) -> Result<E
             run.calcium(Part::Calcium, &case.id, read)
         })
         .collect();
-    let phantoms: Vec<_> = plan
-        .phantoms
-        .clone()
-        .filter_map(|seed| {
-            let make = || Subject::phantom(seed, &protocol);
-            run.calcium(Part::Phantoms, &Subject::phantom_id(seed), make)
-        })
-        .collect();
+    let phantoms = run.phantoms();
     Ok(Evaluation {
         schema: SCHEMA_NAME,
         model: Model::of(bundle),
@@ -113,6 +109,23 @@ impl Run<'_> {
         let (figures, seen) = self.kept(part, id, measured)?;
         self.watch.calcium(part, &figures, &seen);
         Some(figures)
+    }
+
+    /// The phantoms, each made while the one before is looked at: neither alone keeps all processors busy.
+    fn phantoms(&mut self) -> Vec<CalciumFigures> {
+        let (seeds, protocol) = (self.plan.phantoms.clone(), self.protocol);
+        std::thread::scope(|scope| {
+            // Without room in between: one waits to be taken, and none is made beyond it.
+            let (send, made) = sync_channel(0);
+            scope.spawn(move || {
+                for seed in seeds {
+                    if send.send((Subject::phantom_id(seed), Subject::phantom(seed, protocol))).is_err() {
+                        return;
+                    }
+                }
+            });
+            made.iter().filter_map(|(id, made)| self.calcium(Part::Phantoms, &id, || made)).collect()
+        })
     }
 
     fn begin(&mut self, part: Part, id: &str) {
