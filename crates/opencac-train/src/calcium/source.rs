@@ -35,7 +35,7 @@ const DEPTH_SD_MM: f32 = 1.5;
 const DEPTH_TILT_SD: f32 = 0.04;
 /// From here on a voxel may become part of the score, a little noise apart.
 const CANDIDATE_HU: f32 = 115.0;
-/// Bright things this far outside the heart have patches of their own.
+/// Bright things up to this far outside the heart have patches of their own.
 const NEAR_MM: f32 = -2.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
 const OUTSIDE_MM: f32 = -5.0;
