@@ -15,6 +15,7 @@ use crate::tissue;
 
 /// Labels beside the sites' own, as in the reference label maps.
 pub(crate) const LABEL_PERICARDIUM: u8 = 8;
+pub(crate) const LABEL_BONE: u8 = 9;
 pub(crate) const LABEL_NODE: u8 = 10;
 pub(crate) const LABEL_METAL: u8 = 11;
 
@@ -378,6 +379,12 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
             let tube = Course::through(&controls, 1.5);
             metal(tube.capsules(0.15).collect(), tube.capsules(-0.2).collect(), *wall_hu as f32, true)
         }
+        Confounder::Cartilage { volume_mm3, density_hu, seed } => {
+            let (centre, along) = cartilage_place(anatomy, &mut Rng::new(*seed, 81));
+            let solids = lump(centre, *volume_mm3, *seed, along, 2.0);
+            let hu = *density_hu as f32 * dense;
+            Dense { solids, hollow: Vec::new(), hu, label: LABEL_BONE, moves: false }
+        }
         Confounder::SternalWires => {
             let mut solids = Vec::new();
             for i in 0..6 {
@@ -392,6 +399,22 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
             metal(solids, Vec::new(), tissue::METAL, false)
         }
     }
+}
+
+/// A point in a rib's cartilage, at its rim as mostly in men or in its middle as mostly in women, and the direction along
+/// it.
+fn cartilage_place(anatomy: &Anatomy, rng: &mut Rng) -> (P3, P3) {
+    let cartilages = &anatomy.skeleton.cartilages;
+    let place = cartilages.get(rng.below(cartilages.len()));
+    let Some((Solid::Capsule { a, b, ra, .. }, _)) = place else {
+        return ([0.0, -90.0, 0.0], [1.0, 0.0, 0.0]);
+    };
+    let along = unit(sub(*b, *a));
+    let (u, v) = across(along);
+    let turn = rng.range(0.0, std::f64::consts::TAU) as f32;
+    let off = ra * if rng.chance(0.5) { 0.75 } else { 0.2 };
+    let middle = add(*a, scale(sub(*b, *a), rng.unit() as f32));
+    (add(middle, add(scale(u, off * turn.cos()), scale(v, off * turn.sin()))), along)
 }
 
 /// A point on the pericardium near the AV grooves or the diaphragm, and a direction along it.

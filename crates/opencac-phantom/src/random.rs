@@ -15,6 +15,10 @@ pub struct Variety {
     pub coronary_calcium: f64,
     /// Share with calcium of the aortic wall; valve and annulus have half of it each.
     pub other_calcium: f64,
+    /// Share with more calcium of the aortic root's wall, where the coronaries leave.
+    pub root_calcium: f64,
+    /// Share with calcified rib cartilages.
+    pub cartilage: f64,
     /// Share with intravenous contrast.
     pub contrast: f64,
     /// Share with one or two coronary plaques of 150 to 1200 mm^3 beside what `coronary_calcium` gives.
@@ -45,6 +49,10 @@ impl Variety {
         Self {
             coronary_calcium: 0.6,
             other_calcium: 0.4,
+            root_calcium: 0.0,
+            // In 84 % of adults beyond thirty more than a twentieth of the cartilages is calcified (Ghorbanlou and Moradi
+            // 2022, 400 chest scans).
+            cartilage: 0.6,
             contrast: 0.05,
             large_plaque: 0.0,
             stent: 0.056,
@@ -82,9 +90,11 @@ impl PhantomSpec {
         }
         spec.deposits.extend(large_plan(&mut Rng::new(seed, 15), variety.large_plaque));
         spec.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
+        spec.deposits.extend(root_plan(&mut Rng::new(seed, 17), variety.root_calcium));
         let [low, high] = variety.stent_hu;
         let stent_hu = Rng::new(seed, 16).range(low, high);
         spec.confounders = confounders(&mut Rng::new(seed, 13), variety, stent_hu);
+        spec.confounders.extend(cartilage_plan(&mut Rng::new(seed, 18), variety.cartilage));
         spec
     }
 
@@ -99,9 +109,7 @@ impl PhantomSpec {
         self.agatston = Some(agatston);
         self
     }
-}
 
-impl PhantomSpec {
     /// The same chest in a field that ends a margin around the heart, as a reconstruction of the heart alone would be: a
     /// fraction of the voxels. Noise and streaks are other draws of the same kind.
     pub fn about_heart(mut self, margin_mm: f64) -> Self {
@@ -281,22 +289,49 @@ fn large_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
         .collect()
 }
 
+/// A plaque that is not coronary.
+fn other_deposit(
+    rng: &mut Rng,
+    site: Site,
+    ln_volume: f64,
+    elongation: [f64; 2],
+    place: [f64; 2],
+) -> Deposit {
+    let volume_mm3 = rng.normal(ln_volume, 1.0).exp().clamp(3.0, 4000.0);
+    Deposit {
+        site,
+        position: rng.range(place[0], place[1]),
+        angle_deg: rng.range(0.0, 360.0),
+        volume_mm3,
+        density_hu: density_hu(rng, volume_mm3),
+        elongation: rng.range(elongation[0], elongation[1]),
+        seed: rng.bits() >> 12,
+    }
+}
+
+/// Plaques of the aortic root's wall, some of them at the ostia of the coronaries.
+fn root_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
+    let count = if rng.chance(share) { 1 + rng.below(3) } else { 0 };
+    (0..count).map(|_| other_deposit(rng, Site::AorticWall, 3.0, [1.5, 4.0], [0.0, 0.1])).collect()
+}
+
+/// Pieces of calcified rib cartilage.
+fn cartilage_plan(rng: &mut Rng, share: f64) -> Vec<Confounder> {
+    let count = if rng.chance(share) { 4 + rng.below(20) } else { 0 };
+    (0..count)
+        .map(|_| Confounder::Cartilage {
+            volume_mm3: rng.normal(3.4, 1.0).exp().clamp(2.0, 600.0),
+            density_hu: rng.range(120.0, 900.0),
+            seed: rng.bits() >> 12,
+        })
+        .collect()
+}
+
 fn other_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
     let mut plan = Vec::new();
     let mut add =
         |rng: &mut Rng, site: Site, count: usize, ln_volume: f64, elongation: [f64; 2], place: [f64; 2]| {
-            for _ in 0..count {
-                let volume_mm3 = rng.normal(ln_volume, 1.0).exp().clamp(3.0, 4000.0);
-                plan.push(Deposit {
-                    site,
-                    position: rng.range(place[0], place[1]),
-                    angle_deg: rng.range(0.0, 360.0),
-                    volume_mm3,
-                    density_hu: density_hu(rng, volume_mm3),
-                    elongation: rng.range(elongation[0], elongation[1]),
-                    seed: rng.bits() >> 12,
-                });
-            }
+            plan.extend((0..count).map(|_| other_deposit(rng, site, ln_volume, elongation, place)));
         };
     if rng.chance(share) {
         let count = 1 + rng.below(8);

@@ -231,6 +231,15 @@ pub enum Confounder {
     },
     /// Wires around the sternum after surgery.
     SternalWires,
+    /// A calcified piece of a rib's cartilage, at its rim or in its middle.
+    Cartilage {
+        /// Volume in mm^3.
+        volume_mm3: f64,
+        /// Attenuation above the cartilage in HU.
+        density_hu: f64,
+        /// Chooses the place.
+        seed: u64,
+    },
 }
 
 /// Attenuation of a usual stent's wall.

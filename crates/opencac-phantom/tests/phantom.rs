@@ -74,10 +74,12 @@ fn a_heart_without_calcium_scores_zero_even_with_everything_else_bright() {
         Confounder::Stent { site: Site::Lad, from: 0.2, to: 0.4, wall_hu: STENT_HU },
         Confounder::Node { volume_mm3: 200.0, density_hu: 800.0, seed: 1 },
     ];
+    let cartilage = |seed| Confounder::Cartilage { volume_mm3: 150.0, density_hu: 500.0, seed };
+    spec.confounders.extend((0..12).map(cartilage));
     spec.deposits = vec![plaque(Site::MitralAnnulus, 0.5, 900.0), plaque(Site::AorticValve, 0.5, 200.0)];
     let phantom = made(&spec);
     assert_eq!(phantom.truth.noise_free.agatston, 0.0);
-    for label in [5, 7, 10, 11] {
+    for label in [5, 7, 9, 10, 11] {
         assert!(phantom.labels.labels().contains(&label), "no voxel is labelled {label}");
     }
 }
@@ -248,15 +250,28 @@ fn a_specification_survives_json() {
 }
 
 #[test]
-fn stents_and_large_plaques_come_as_often_as_asked_and_change_nothing_else() {
+fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
     let plain = Variety { large_plaque: 0.0, stent: 0.0, ..Variety::chest() };
-    let asked = Variety { large_plaque: 0.4, stent: 0.3, stent_hu: [2000.0, 3000.0], ..Variety::chest() };
+    let asked = Variety {
+        large_plaque: 0.4,
+        root_calcium: 0.5,
+        stent: 0.3,
+        stent_hu: [2000.0, 3000.0],
+        ..Variety::chest()
+    };
     let is_stent = |c: &Confounder| matches!(c, Confounder::Stent { .. });
-    let (mut stents, mut large) = (0, 0);
+    let (mut stents, mut large, mut roots, mut cartilages) = (0, 0, 0, 0);
     for seed in 0..1000 {
         let (before, after) = (PhantomSpec::random(seed, &plain), PhantomSpec::random(seed, &asked));
-        let more: Vec<_> = after.deposits.iter().filter(|d| !before.deposits.contains(d)).collect();
-        assert_eq!(before.deposits.len() + more.len(), after.deposits.len());
+        let (root, more): (Vec<_>, Vec<_>) = after
+            .deposits
+            .iter()
+            .filter(|d| !before.deposits.contains(d))
+            .partition(|d| d.site == Site::AorticWall);
+        roots += usize::from(!root.is_empty());
+        let calcified = |c: &Confounder| matches!(c, Confounder::Cartilage { .. });
+        cartilages += usize::from(after.confounders.iter().any(calcified));
+        assert_eq!(before.deposits.len() + root.len() + more.len(), after.deposits.len());
         for plaque in &more {
             assert!(plaque.site.is_coronary() && (150.0..=1200.0).contains(&plaque.volume_mm3), "{plaque:?}");
         }
@@ -272,4 +287,5 @@ fn stents_and_large_plaques_come_as_often_as_asked_and_change_nothing_else() {
         assert_eq!((&before.body, &before.heart, &before.scan), (&after.body, &after.heart, &after.scan));
     }
     assert!((260..340).contains(&stents) && (350..450).contains(&large), "{stents} {large}");
+    assert!((450..550).contains(&roots) && (550..650).contains(&cartilages), "{roots} {cartilages}");
 }

@@ -124,6 +124,8 @@ enum Extra {
     Stent,
     /// Wires around the sternum
     Wires,
+    /// Calcified cartilage of a rib
+    Cartilage,
 }
 
 impl Extra {
@@ -135,6 +137,7 @@ impl Extra {
             Self::Catheter => Confounder::Catheter,
             Self::Stent => Confounder::Stent { site: Site::Lad, from: 0.15, to: 0.3, wall_hu: STENT_HU },
             Self::Wires => Confounder::SternalWires,
+            Self::Cartilage => Confounder::Cartilage { volume_mm3: 150.0, density_hu: 500.0, seed },
         }
     }
 }
