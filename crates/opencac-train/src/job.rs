@@ -40,6 +40,8 @@ pub struct Job {
     pub validate: Option<HeldOut>,
     /// Synthetic cases to learn from beside the real ones.
     pub phantoms: usize,
+    /// Number of the first of them: a run that goes on from other weights may learn in other chests.
+    pub first_phantom: u64,
     /// Seed of first weights and samples.
     pub seed: u64,
     /// Networks whose weights the runs begin with, stage by stage; nothing to begin with random ones.
@@ -51,6 +53,8 @@ pub struct Job {
     pub steps: Option<u64>,
     /// Samples a step; nothing for those of the recipe.
     pub batch: Option<usize>,
+    /// The highest learning rate; nothing for that of the recipe.
+    pub rate: Option<f64>,
     /// What computes.
     pub device: TrainingDevice,
     /// Folder of the runs and of the bundle.
@@ -257,9 +261,11 @@ impl Job {
         };
         let mut hearts = Vec::new();
         let at_once = rayon::current_num_threads().max(1) as u64;
-        for first in (0..self.phantoms as u64).step_by(at_once as usize) {
-            watch.begin(&format!("synthetic heart {} of {}", first + 1, self.phantoms), None);
-            let numbers = first..(first + at_once).min(self.phantoms as u64);
+        let range = self.first_phantom..self.first_phantom + self.phantoms as u64;
+        for first in range.clone().step_by(at_once as usize) {
+            let which = first - range.start + 1;
+            watch.begin(&format!("synthetic heart {which} of {}", self.phantoms), None);
+            let numbers = first..(first + at_once).min(range.end);
             hearts.extend(numbers.into_par_iter().map(load).collect::<Result<Vec<_>, LoadError>>()?);
         }
         Ok(hearts)
@@ -275,8 +281,9 @@ impl Job {
         watch.begin("reading hearts", None);
         let load = |cases: Vec<&Case>| cases.into_iter().map(HeartCase::load).collect::<Result<Vec<_>, _>>();
         let (real, held_out) = (load(learned)?, load(held_out)?);
-        let seeds = FIRST_SEED..FIRST_SEED + self.phantoms as u64;
-        let synthetic = seeds.map(HeartCase::synthetic).collect::<Result<Vec<_>, _>>()?;
+        let first = FIRST_SEED + self.first_phantom;
+        let synthetic =
+            (first..first + self.phantoms as u64).map(HeartCase::synthetic).collect::<Result<Vec<_>, _>>()?;
         let names = real.iter().chain(&synthetic).map(|case| case.id.clone()).collect();
         let held_out_names = held_out.iter().map(|case| case.id.clone()).collect();
         let recipe = recipe::heart(names, self.seed);
@@ -298,6 +305,7 @@ impl Job {
         RunSettings {
             steps: self.steps.unwrap_or(recipe.steps),
             batch: self.batch.unwrap_or(recipe.batch),
+            schedule: self.rate.map_or(recipe.schedule, |rate| recipe.schedule.with_highest(rate)),
             device: self.device,
             validation,
             ..recipe

@@ -85,8 +85,12 @@ fn heart_variety() -> Variety {
     Variety {
         coronary_calcium: 0.65,
         other_calcium: 0.6,
+        root_calcium: 0.35,
+        cartilage: 0.8,
         contrast: 0.0,
-        stent: 0.21,
+        large_plaque: 0.4,
+        stent: 0.4,
+        stent_hu: [1900.0, 3400.0],
         confounder: 0.3,
         ..Variety::chest()
     }

@@ -29,7 +29,7 @@ const CALCIUM_STEPS: u64 = 10_000;
 pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings {
     RunSettings {
         steps: CALCIUM_STEPS,
-        batch: 3,
+        batch: 6,
         schedule: Schedule::OneCycle { peak: 5e-3 },
         ..with_loss(network, Loss::CrossEntropy, cases, seed)
     }

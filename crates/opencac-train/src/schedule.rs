@@ -31,6 +31,15 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// The same course with another highest rate.
+    pub fn with_highest(self, rate: f64) -> Self {
+        match self {
+            Self::OneCycle { .. } => Self::OneCycle { peak: rate },
+            Self::Cosine { .. } => Self::Cosine { start: rate },
+            Self::Step { every, factor, .. } => Self::Step { start: rate, every, factor },
+        }
+    }
+
     /// The rate of a step, counted from 0, of so many.
     pub fn rate(&self, step: u64, steps: u64) -> f64 {
         let cosine = |from: f64, to: f64, part: f64| to + (from - to) * (1.0 + (PI * part).cos()) / 2.0;
@@ -77,5 +86,10 @@ mod tests {
             assert!((found - expected).abs() < 1e-9, "{schedule:?} {at}: {found} for {expected}");
         }
         assert!(one_cycle.rate(0, 1).is_finite());
+        for schedule in [one_cycle, cosine, step] {
+            let lower = schedule.with_highest(1e-3);
+            let highest = (0..101).map(|at| lower.rate(at, 101)).fold(0.0, f64::max);
+            assert!((highest - 1e-3).abs() < 1e-9, "{lower:?}: {highest}");
+        }
     }
 }

@@ -28,12 +28,12 @@ const WITHIN_MM: f64 = 4.0;
 const FAINTEST_HU: i16 = 100;
 /// What the scoring calls calcium, and how sure the network must be of a part of each lesion.
 const CALCIUM_HU: i16 = 130;
-const SURE: f64 = 0.85;
+const SURE: f64 = 0.75;
 /// Metal is at least this share of the bright thing that it is seen in, or it is the rim of a bone.
 const METAL_SHARE: f64 = 0.5;
 /// How much rarer metal is in life than in the hearts and patches that the network learns from, as odds. Found on phantoms
 /// of the seeds from 10001 on; without it dense plaques pass for stents.
-const METAL_ODDS: f32 = 0.3;
+const METAL_ODDS: f32 = 0.2;
 const WINDOW: Window = Window { lowest_hu: -250.0, highest_hu: 1150.0, zero_hu: 130.0, unit_hu: 200.0 };
 
 /// The classes in order.
@@ -59,8 +59,8 @@ pub fn network() -> Result<UNetSpec, SpecError> {
         in_channels: 5,
         out_channels: LABELS.len(),
         stem: Stem::SpaceToDepth,
-        encoder: vec![[16, 16], [32, 32], [48, 48], [64, 64]],
-        decoder: vec![[48, 48], [32, 32], [16, 16]],
+        encoder: vec![[16, 16], [40, 40], [64, 64], [96, 96]],
+        decoder: vec![[64, 64], [40, 40], [16, 16]],
         norm: Norm::Batch { order: NormOrder::BeforeActivation, decoder: true, epsilon: 1e-5 },
         activation: Activation::LeakyRelu { slope: 0.01 },
         concat_dropout: 0.0,

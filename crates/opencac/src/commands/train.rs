@@ -66,6 +66,9 @@ pub struct TrainArgs {
     /// Synthetic chests to learn from as well [default: 40; the published networks have none]
     #[arg(long, value_name = "N")]
     phantoms: Option<usize>,
+    /// Number of the first of them: a run that begins with the weights of another may learn in other chests
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    first_phantom: u32,
     /// Seed of the first weights and of all samples
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -75,6 +78,9 @@ pub struct TrainArgs {
     /// Samples a step, which memory may limit [default: those of the recipe]
     #[arg(long, value_name = "N")]
     batch: Option<NonZeroUsize>,
+    /// Highest learning rate, as for a run that begins with the weights of another [default: that of the recipe]
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    rate: Option<f64>,
     /// What computes; another device than cpu has to be built in
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -159,6 +165,11 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn learning_rate(text: &str) -> Result<f64, String> {
+    let expected = || format!("{text:?} is no learning rate: a number above 0, up to 1, is expected");
+    text.parse().ok().filter(|rate| 0.0 < *rate && *rate <= 1.0).ok_or_else(expected)
+}
+
 fn job(args: &TrainArgs) -> anyhow::Result<Job> {
     let phantoms = match args.recipe {
         Recipe::Opencac => PHANTOMS,
@@ -179,11 +190,13 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
             patience: args.patience,
         }),
         phantoms: args.phantoms.unwrap_or(phantoms),
+        first_phantom: args.first_phantom.into(),
         seed: args.seed,
         init,
         finder,
         steps: args.steps,
         batch: args.batch.map(NonZeroUsize::get),
+        rate: args.rate,
         device: args.device.of_training(),
         out: args.out.clone(),
         resume: args.resume,
