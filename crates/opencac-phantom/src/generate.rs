@@ -78,8 +78,8 @@ pub struct Phantom {
     pub volume: Volume,
     /// The scan before noise and artefacts, which the truth is the score of.
     pub noise_free: Volume,
-    /// 1 LM, 2 LAD, 3 LCX, 4 RCA, 5 aortic valve, 6 aortic wall, 7 mitral annulus, 8 pericardium, 9 cartilage,
-    /// 10 node, 11 metal:
+    /// 1 LM, 2 LAD, 3 LCX, 4 RCA, 5 aortic valve, 6 aortic wall, 7 mitral annulus, 8 pericardium, 9 bone
+    /// (calcified cartilage), 10 node, 11 metal:
     /// voxels of at least 130 HU before noise to which the deposit adds at least 40 HU.
     pub labels: LabelMap,
     /// Contents of the pericardium from the apex to a flat top just under the pulmonary bifurcation.

@@ -17,7 +17,7 @@ pub struct Variety {
     pub other_calcium: f64,
     /// Share with more calcium of the aortic root's wall, where the coronaries leave.
     pub root_calcium: f64,
-    /// Share with calcified rib cartilages.
+    /// Share with calcified rib cartilages, 4 to 23 pieces of 2 to 600 mm^3.
     pub cartilage: f64,
     /// Share with intravenous contrast.
     pub contrast: f64,
@@ -50,8 +50,8 @@ impl Variety {
             coronary_calcium: 0.6,
             other_calcium: 0.4,
             root_calcium: 0.0,
-            // In 84 % of adults beyond thirty more than a twentieth of the cartilages is calcified (Ghorbanlou and Moradi
-            // 2022, 400 chest scans).
+            // In 84 % of adults beyond thirty, and in 38 % of those below, more than a twentieth of the cartilages is calcified
+            // (Ghorbanlou and Moradi, 400 chest scans of 2020 and 2021): people of both kinds are scanned.
             cartilage: 0.6,
             contrast: 0.05,
             large_plaque: 0.0,

@@ -251,7 +251,7 @@ fn a_specification_survives_json() {
 
 #[test]
 fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
-    let plain = Variety { large_plaque: 0.0, stent: 0.0, ..Variety::chest() };
+    let plain = Variety { cartilage: 0.0, large_plaque: 0.0, stent: 0.0, ..Variety::chest() };
     let asked = Variety {
         large_plaque: 0.4,
         root_calcium: 0.5,
@@ -283,7 +283,11 @@ fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
             );
             stents += 1;
         }
-        assert!(!before.confounders.iter().any(is_stent));
+        let rest = |spec: &PhantomSpec| -> Vec<Confounder> {
+            spec.confounders.iter().filter(|c| !is_stent(c) && !calcified(c)).cloned().collect()
+        };
+        let everywhere = Variety { cartilage: 1.0, ..plain.clone() };
+        assert_eq!(before.confounders, rest(&PhantomSpec::random(seed, &everywhere)));
         assert_eq!((&before.body, &before.heart, &before.scan), (&after.body, &after.heart, &after.scan));
     }
     assert!((260..340).contains(&stents) && (350..450).contains(&large), "{stents} {large}");

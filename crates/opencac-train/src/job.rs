@@ -325,11 +325,16 @@ impl Job {
         watch.begin(stage.key(), Some(settings.steps));
         let missing = |bundle: &Bundle| JobError::NoInitial { bundle: bundle.card().name.clone(), stage };
         let weights = |bundle| Bundle::weights(bundle, stage).ok_or_else(|| missing(bundle));
-        let initial = self.init.as_ref().map(weights).transpose()?;
+        let network = |bundle: &Bundle| bundle.card().method.network(stage).ok_or_else(|| missing(bundle));
+        let learned = |bundle| {
+            let learned = calcium::as_learned(weights(bundle)?.clone(), &network(bundle)?);
+            learned.map_err(JobError::Weights)
+        };
+        let initial = self.init.as_ref().map(learned).transpose()?;
         let hash = self.init.as_ref().and_then(|bundle| bundle.sha256().remove(&stage));
         let settings = RunSettings { initial: hash, ..settings };
         let held_out = settings.validation.is_some().then_some(held_out);
-        let sources = Sources { training, held_out, initial };
+        let sources = Sources { training, held_out, initial: initial.as_ref() };
         let mut after = |step, report: &LossReport| watch.step(step, report);
         Ok(run::run(sources, &settings, self.pace, folder, self.resume, &mut after)?)
     }
@@ -406,7 +411,13 @@ impl Job {
     pub(crate) fn card(&self, method: Method) -> Card {
         let mut training_data = vec![format!("cases of {}", self.data.display())];
         if self.phantoms > 0 {
-            training_data.push(format!("{} synthetic chests made by this program", self.phantoms));
+            let (count, first) = (self.phantoms, self.first_phantom);
+            training_data
+                .push(format!("{count} synthetic chests made by this program, from number {first} on"));
+        }
+        if let Some(init) = &self.init {
+            training_data
+                .push(format!("the weights of {:?}, which the training began with", init.card().name));
         }
         if !self.leave_out.is_empty() {
             let left_out = self.leave_out.iter().map(String::as_str).collect::<Vec<_>>().join(", ");

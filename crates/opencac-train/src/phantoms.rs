@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use opencac_core::overlap::Overlap;
 use opencac_core::{Grid, GridError, Mask, VolumeError, resample};
+use opencac_formats::atomic::{WriteError, write_atomically};
 use opencac_formats::nifti::{NiftiWriteError, write_labels, write_mask, write_volume};
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, InputCard, Region};
@@ -30,6 +31,8 @@ const LEAST_DICE: f64 = 0.8;
 /// Names of scan and labels in the folder of a synthetic case.
 const SCAN: &str = "scan.nii";
 const LABELS: &str = "labels.nii";
+/// Its specification beside them: hearts of another one are not taken for it.
+const SPEC: &str = "spec.json";
 
 /// A synthetic heart as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,14 +66,31 @@ pub enum SyntheticError {
     /// It cannot be kept.
     #[error(transparent)]
     Write(#[from] NiftiWriteError),
-    /// Its folder cannot be made.
-    #[error("{path} cannot be made")]
+    /// Its specification cannot be kept.
+    #[error(transparent)]
+    WriteSpec(#[from] WriteError),
+    /// Its folder cannot be made, or one of another phantom not be taken away.
+    #[error("{path} cannot be made or emptied")]
     Folder {
         /// The folder.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
+}
+
+/// What a phantom to test with is of: the heart and what lies above and below it. Its extent from the lowest to the
+/// highest slice is in mm; the lung tips would take time and show no calcium.
+const TEST_EXTENT_MM: [f64; 2] = [180.0, 230.0];
+
+/// The phantom to test with of a seed below [`FIRST_SEED`].
+pub fn test_spec(seed: u64) -> PhantomSpec {
+    // Contrast is refused by a rule, which networks have no part in.
+    let variety = Variety { contrast: 0.0, extent_mm: TEST_EXTENT_MM, ..Variety::chest() };
+    let mut spec = PhantomSpec::random(seed, &variety);
+    // The stack lies where the heart does.
+    spec.scan.middle_mm = spec.heart.shift_mm[2] + 5.0;
+    spec
 }
 
 /// The whole chest at about 3 mm.
@@ -115,10 +135,15 @@ pub fn kept_heart(
         None => "heart.nii".to_owned(),
     };
     let kept = KeptHeart { scan: folder.join(SCAN), labels: folder.join(LABELS), heart: folder.join(heart) };
-    if [&kept.scan, &kept.labels, &kept.heart].iter().all(|path| path.is_file()) {
+    let chest = PhantomSpec::random(seed, &heart_variety());
+    let failed = |source| SyntheticError::Folder { path: folder.clone(), source };
+    let same = kept_spec(&folder).is_some_and(|spec| spec == chest);
+    if same && [&kept.scan, &kept.labels, &kept.heart].iter().all(|path| path.is_file()) {
         return Ok(kept);
     }
-    let chest = PhantomSpec::random(seed, &heart_variety());
+    if !same && folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(failed)?;
+    }
     let spec = chest.clone().about_heart(FIELD_MARGIN_MM);
     let phantom = generate(&spec)?;
     let whole = InputCard { region: Region::Scan, ..input.clone() };
@@ -128,12 +153,17 @@ pub fn kept_heart(
         None => None,
     };
     let heart = resample::linear_mask(found.as_ref().unwrap_or(&phantom.heart), &grid, 0.5)?;
-    std::fs::create_dir_all(&folder)
-        .map_err(|source| SyntheticError::Folder { path: folder.clone(), source })?;
+    std::fs::create_dir_all(&folder).map_err(failed)?;
     write_labels(&kept.labels, &resample::nearest_labels(&phantom.labels, &grid)?)?;
     write_mask(&kept.heart, &heart)?;
     write_volume(&kept.scan, &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
+    write_atomically(&folder.join(SPEC), |file| Ok(serde_json::to_writer(file, &chest)?))?;
     Ok(kept)
+}
+
+/// The specification of what lies in a folder, where it is readable.
+fn kept_spec(folder: &Path) -> Option<PhantomSpec> {
+    serde_json::from_slice(&std::fs::read(folder.join(SPEC)).ok()?).ok()
 }
 
 /// The heart of a whole chest as a network finds it, moved to where it lies in the field of `near`; nothing where it finds
@@ -181,6 +211,7 @@ mod tests {
         let thick = |seed: &u64| PhantomSpec::random(*seed, &heart_variety()).scan.increment_mm >= 5.0;
         let seed = (FIRST_SEED..).find(thick).unwrap();
         let base = Library::of_user().load("opencac-base").unwrap();
+        let kept_heart_of_own = |kept: &KeptHeart| kept.scan.with_file_name("heart.nii");
         let keep = |finder| kept_heart(folder.path(), seed, &input_card(), finder).unwrap();
         let (own, found) = (keep(None), keep(Some(&base)));
         assert_eq!(own.scan, found.scan);
@@ -192,5 +223,10 @@ mod tests {
         std::fs::write(&found.scan, "").unwrap();
         assert_eq!(keep(Some(&base)), found);
         assert_eq!(std::fs::metadata(&found.scan).unwrap().len(), 0);
+        // What was made of another specification is.
+        let spec = found.scan.with_file_name(SPEC);
+        std::fs::write(&spec, serde_json::to_vec(&PhantomSpec::average(seed)).unwrap()).unwrap();
+        assert_eq!(keep(Some(&base)), found);
+        assert!(std::fs::metadata(&found.scan).unwrap().len() > 0 && !kept_heart_of_own(&found).exists());
     }
 }

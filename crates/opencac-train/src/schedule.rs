@@ -31,6 +31,15 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// The highest rate.
+    pub fn highest(self) -> f64 {
+        match self {
+            Self::OneCycle { peak: rate } | Self::Cosine { start: rate } | Self::Step { start: rate, .. } => {
+                rate
+            }
+        }
+    }
+
     /// The same course with another highest rate.
     pub fn with_highest(self, rate: f64) -> Self {
         match self {
@@ -87,6 +96,7 @@ mod tests {
         }
         assert!(one_cycle.rate(0, 1).is_finite());
         for schedule in [one_cycle, cosine, step] {
+            assert_eq!(schedule.with_highest(schedule.highest()), schedule);
             let lower = schedule.with_highest(1e-3);
             let highest = (0..101).map(|at| lower.rate(at, 101)).fold(0.0, f64::max);
             assert!((highest - 1e-3).abs() < 1e-9, "{lower:?}: {highest}");

@@ -88,7 +88,8 @@ fn a_validated_training_keeps_its_best_weights() {
     let (input, out) = (path("data"), path("out"));
     data(folder.path().join("data").as_path());
     let what = ["heart", "--steps", "3", "--phantoms", "0", "--validate", "b", "--validate-every", "2"];
-    let run = opencac(&arguments(&input, &out, &[&what[..], &["--patience", "3"]].concat()));
+    let run =
+        opencac(&arguments(&input, &out, &[&what[..], &["--patience", "3", "--rate", "0.00125"]].concat()));
     assert!(run.status.success(), "{}", text(&run.stderr));
     let read = |file: &str| std::fs::read(folder.path().join("out").join(file)).unwrap();
     assert!(read("best.safetensors") == read("bundle/heart.safetensors"));
@@ -96,7 +97,7 @@ fn a_validated_training_keeps_its_best_weights() {
     let evaluated: Vec<bool> = table.lines().skip(1).map(|row| !row.ends_with(',')).collect();
     assert_eq!(evaluated, [false, true, true], "{table}");
     let settings = text(&read("run.json"));
-    assert!(settings.contains("\"patience\": 3"), "{settings}");
+    assert!(settings.contains("\"patience\": 3") && settings.contains("\"peak\": 0.00125"), "{settings}");
 }
 
 #[test]
@@ -137,6 +138,9 @@ fn what_cannot_be_trained_is_said() {
         (&input, &out, &["locate", "--recipe", "deepcac", "--phantoms", "3"], "real cases only"),
         (&input, &out, &["heart", "--patience", "3"], "--validate"),
         (&input, &out, &["heart", "--batch", "0"], "invalid value"),
+        (&input, &out, &["heart", "--rate", "0"], "a number above 0, up to 1, is expected"),
+        (&input, &out, &["heart", "--rate", "nan"], "is no learning rate"),
+        (&input, &out, &["heart", "--first-phantom", "3"], "--phantoms"),
         (&input, &out, &["heart", "--device", "abacus"], "possible values: cpu, cuda, wgpu"),
     ];
     if !cfg!(feature = "cuda") {

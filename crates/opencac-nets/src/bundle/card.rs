@@ -244,7 +244,8 @@ pub struct OutputCard {
     /// What each output channel says; one channel alone is a probability, several share one.
     pub labels: Vec<Label>,
     /// A voxel belongs to the mask where its probability is above this. With several labels: where the probabilities
-    /// of all coronary labels together are (it then gets the likeliest of them), or else those of all other sites.
+    /// of all coronary labels together are (it then gets the likeliest of them), or else those of all other sites, or else
+    /// those of the coronary labels and metal.
     pub threshold: f64,
     /// What is done to the mask then, in this order.
     pub then: Vec<PostStep>,
@@ -291,6 +292,14 @@ pub enum PostStep {
         hu: i16,
         /// The probability.
         probability: f64,
+    },
+    /// Makes each lesion of coronary calcium and metal one of the two: metal where that is at least a share of it, else
+    /// calcium of the vessel that most of it is in.
+    MetalOrCalcium {
+        /// Voxels from this intensity on make a lesion, connected over faces, edges and corners.
+        hu: i16,
+        /// The share, from 0 to 1.
+        share: f64,
     },
     /// Takes out metal that is less than a share of the bright thing that it is seen in: the rim of a bone or a plaque.
     WholeMetal {

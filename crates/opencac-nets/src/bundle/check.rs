@@ -179,7 +179,7 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                 stage == Stage::Calcium
             }
             PostStep::AtLeast { .. } => stage == Stage::Calcium,
-            PostStep::WholeMetal { share, .. } => {
+            PostStep::WholeMetal { share, .. } | PostStep::MetalOrCalcium { share, .. } => {
                 at.unless((0.0..=1.0).contains(share), "output.then share", share, "0 to 1")?;
                 stage == Stage::Calcium && labels.contains(&Label::Metal)
             }
@@ -189,8 +189,8 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
             }
             _ => stage != Stage::Calcium,
         };
-        let expected = "within_heart, at_least, sure_lesions or (where metal is a label) whole_metal for calcium, any \
-             other step for the heart";
+        let expected = "within_heart, at_least, sure_lesions or (where metal is a label) metal_or_calcium and whole_metal \
+             for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
     }
     Ok(())

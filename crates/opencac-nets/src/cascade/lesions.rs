@@ -1,5 +1,7 @@
 //! Cleaning calcium up, lesion by lesion.
 
+use std::cmp::Reverse;
+
 use opencac_core::score::Vessel;
 use opencac_core::{Components, Connectivity3d, Grid, Mask, VolumeError};
 
@@ -30,6 +32,52 @@ pub(super) fn drop_unsure(
 /// Whether a value of a label map says metal.
 pub(super) fn is_metal(label: u8) -> bool {
     Some(label) == Label::Metal.calcium_value()
+}
+
+/// Makes each lesion of coronary calcium and metal, voxels from `bound_hu` on, one of the two: metal where that is at least
+/// `share` of it, else calcium of the vessel that most of it is in. A stent and a dense plaque look alike voxel by voxel. All
+/// arrays are of `grid`.
+pub(super) fn tell_metal_apart(
+    grid: &Grid,
+    hu: &[i16],
+    labels: &mut [u8],
+    bound_hu: i16,
+    share: f64,
+) -> Result<(), VolumeError> {
+    let Some(metal) = Label::Metal.calcium_value().filter(|metal| labels.contains(metal)) else {
+        return Ok(());
+    };
+    let either = |label: u8| label == metal || Vessel::from_label(label).is_some();
+    let voxels = hu.iter().zip(labels.iter()).map(|(hu, label)| *hu >= bound_hu && either(*label)).collect();
+    let lesions = Components::of(&Mask::new(grid.clone(), voxels)?, Connectivity3d::TwentySix);
+    // Voxels of each vessel, then of metal.
+    let mut counts = vec![[0_usize; Vessel::ALL.len() + 1]; lesions.len()];
+    for (lesion, run) in lesions.runs() {
+        for label in &labels[run] {
+            let vessel = Vessel::from_label(*label).map_or(Vessel::ALL.len(), |vessel| vessel as usize);
+            counts[lesion][vessel] += 1;
+        }
+    }
+    let decided: Vec<u8> = counts
+        .iter()
+        .zip(lesions.sizes())
+        .map(|(counts, size)| {
+            let [vessels @ .., of_metal] = counts;
+            let most = Vessel::ALL
+                .into_iter()
+                .max_by_key(|vessel| (vessels[*vessel as usize], Reverse(*vessel as usize)));
+            let is_metal = *of_metal as f64 >= share * *size as f64;
+            if is_metal { metal } else { most.map_or(metal, Vessel::label) }
+        })
+        .collect();
+    for (lesion, run) in lesions.runs() {
+        for label in &mut labels[run] {
+            if decided[lesion] == metal || *label == metal {
+                *label = decided[lesion];
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Takes the label of metal from every bright thing, voxels from `bound_hu` on, of which metal is less than `share`, and from
@@ -96,6 +144,27 @@ mod tests {
             drop_unsure(&grid, &hu, &mut found, &probability, bound_hu, least).unwrap();
             assert_eq!(found, expected, "{bound_hu} HU, {least}");
         }
+    }
+
+    #[test]
+    fn a_lesion_is_metal_or_calcium() {
+        let grid = Grid::axial([13, 1, 1], [1.0; 3], PatientPoint([0.0; 3])).unwrap();
+        // A plaque of two vessels with a voxel of metal, a stent with a voxel of calcium, metal and an aortic plaque, faint metal.
+        let labels = [2, 3, 3, 11, 0, 11, 2, 11, 11, 0, 11, 6, 11];
+        let hu = [300, 300, 300, 300, 40, 500, 500, 500, 500, 40, 500, 500, 120];
+        for (share, expected) in [
+            (0.75, [2, 3, 3, 3, 0, 11, 11, 11, 11, 0, 11, 6, 11]),
+            (0.8, [2, 3, 3, 3, 0, 2, 2, 2, 2, 0, 11, 6, 11]),
+            (0.25, [11, 11, 11, 11, 0, 11, 11, 11, 11, 0, 11, 6, 11]),
+        ] {
+            let mut found = labels;
+            tell_metal_apart(&grid, &hu, &mut found, 130, share).unwrap();
+            assert_eq!(found, expected, "{share}");
+        }
+        let plaque = [2, 2, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut found = plaque;
+        tell_metal_apart(&grid, &hu, &mut found, 130, 0.5).unwrap();
+        assert_eq!(found, plaque);
     }
 
     #[test]

@@ -5,8 +5,7 @@ use opencac_core::{Connectivity3d, Mask, VolumeError, largest_component, morphol
 use super::NetworkInput;
 use crate::bundle::PostStep;
 
-/// Applies the steps to a mask on the grid of `input`. [`PostStep::WithinHeart`], [`PostStep::AtLeast`],
-/// [`PostStep::SureLesions`] and [`PostStep::WholeMetal`] are for calcium, and not done here.
+/// Applies the steps to a mask on the grid of `input`. Those for calcium are not done here.
 pub(super) fn clean(
     mut mask: Mask,
     steps: &[PostStep],
@@ -23,6 +22,7 @@ pub(super) fn clean(
             PostStep::WithinHeart { .. }
             | PostStep::AtLeast { .. }
             | PostStep::SureLesions { .. }
+            | PostStep::MetalOrCalcium { .. }
             | PostStep::WholeMetal { .. } => mask,
         };
     }

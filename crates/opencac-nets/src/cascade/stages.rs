@@ -73,6 +73,9 @@ pub fn segment_calcium(
             PostStep::SureLesions { hu, probability: least } => {
                 lesions::drop_unsure(part.grid(), &seen, &mut labels, &probability, hu, least as f32)?;
             }
+            PostStep::MetalOrCalcium { hu, share } => {
+                lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?;
+            }
             PostStep::WholeMetal { hu, share } => {
                 lesions::drop_partly_metal(part.grid(), &seen, &mut labels, hu, share)?;
             }

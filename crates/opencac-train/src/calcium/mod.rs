@@ -1,16 +1,16 @@
 //! Training samples of calcium: real and synthetic hearts, with deposits placed into them.
 
 mod aim;
-#[cfg(test)]
-mod ball;
 mod case;
 mod deposit;
-mod misfit;
+mod mask_error;
 mod patch;
 mod place;
 mod region;
 mod source;
 mod stage;
+#[cfg(test)]
+mod test_case;
 
 pub use case::{CalciumCase, View};
 pub use deposit::{Deposit, Strand, paint};
@@ -18,4 +18,4 @@ pub use patch::PATCH;
 pub use place::{draw_coronary, draw_hard_negatives};
 pub use region::{IGNORED, Region};
 pub use source::CalciumSource;
-pub use stage::{input_card, network, stage_card, with_odds_of_life};
+pub use stage::{as_learned, input_card, network, stage_card, with_odds_of_life};

@@ -1,7 +1,7 @@
 //! A patch of a heart: cut out, varied as scanners vary, and weighed.
 
 use super::aim::place_of;
-use super::misfit::{Bulge, Frame};
+use super::mask_error::{Bulge, Frame};
 use super::region::{IGNORED, Region, Seen};
 use super::stage::{CLASSES, DEPTH_UNIT_MM, windowed};
 use crate::augment::{Rng, add_noise, between, blur_axes, chance, normal, rotation};
@@ -174,7 +174,8 @@ impl Patch {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ball::ball;
+    use super::super::aim::{Aim, patch_start};
+    use super::super::test_case::ball;
     use super::*;
     use crate::augment::rng;
 
@@ -200,6 +201,31 @@ mod tests {
             }
         }
         assert!(seen > 0);
+    }
+
+    #[test]
+    fn the_network_is_told_the_depth_of_the_wrong_mask_and_learns_by_it() {
+        let mut region = ball(false).own.region();
+        let rib = (0..region.hu.len()).find(|i| {
+            place_of(*i, region.size)[1..] == [64, 17] && (-7.5..-6.0).contains(&region.depth_mm[*i])
+        });
+        let rib = rib.unwrap();
+        region.hu[rib] = 400.0;
+        let start = patch_start(region.size, rib, &mut rng(1, 0));
+        let at = place_of(rib, region.size);
+        let [x, y, z] = std::array::from_fn(|k| (at[k] as isize - start[k]) as usize);
+        let i = (z * PATCH[1] + y) * PATCH[0] + x;
+        let draw = |bulge| {
+            let frame = Frame::jittered([[0.0; 2]; 3], region.spacing_mm, start, &mut rng(2, 0));
+            Patch::cut(&region, start).drawn(&frame, bulge, &mut rng(3, 0))
+        };
+        let depth = |drawn: &Drawn| drawn.input[PATCH.iter().product::<usize>() + i] * DEPTH_UNIT_MM as f32;
+        let held = Bulge::draw(&region, Aim::Held(rib), start, &mut rng(4, 0)).unwrap();
+        let lift = held.at([x, y, z].map(|v| v as f32));
+        let (before, after) = (draw(None), draw(Some(held)));
+        assert!(lift > 1.0 && (depth(&after) - depth(&before) - lift).abs() < 1e-3, "{lift}");
+        // Outside it hardly counted.
+        assert!(after.weight[i] > 10.0 * before.weight[i], "{} {}", before.weight[i], after.weight[i]);
     }
 
     #[test]

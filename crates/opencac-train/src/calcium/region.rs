@@ -12,9 +12,10 @@ pub struct Region {
     pub spacing_mm: [f32; 3],
     /// Intensities.
     pub hu: Vec<f32>,
-    /// 0 no calcium, 1-4 LM, LAD, LCX, RCA, 5-7 aortic valve, aortic wall, mitral annulus, or [`IGNORED`].
+    /// The network's classes: 0 no calcium, 1-4 LM, LAD, LCX, RCA, 5-7 aortic valve, aortic wall, mitral annulus, 8 other,
+    /// 9 metal; or [`IGNORED`].
     pub labels: Vec<u8>,
-    /// Distance inside the heart's surface in mm, 0 outside the heart.
+    /// Distance inside the heart's surface in mm, negative outside, as far as the depth channel reaches.
     pub depth_mm: Vec<f32>,
 }
 

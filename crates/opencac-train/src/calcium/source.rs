@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::aim::{Aims, patch_start};
+use super::aim::{Aim, Aims, patch_start};
 use super::case::{CalciumCase, View};
 use super::deposit::paint;
-use super::misfit::{Bulge, Frame};
+use super::mask_error::{Bulge, Frame};
 use super::patch::{PATCH, Patch};
 use super::place::{draw_coronary, draw_hard_negatives};
 use super::region::Region;
@@ -96,9 +96,10 @@ impl SampleSource for CalciumSource {
         let aim = painted.aims.pick(&painted.region, rng);
         let start = patch_start(painted.region.size, aim.at(), rng);
         let bulge = Bulge::draw(&painted.region, aim, start, rng);
-        let mut patch = match chance(rng, TURNED) {
-            true => Patch::turned(&painted.region, start, rng),
-            false => Patch::cut(&painted.region, start),
+        // What a bulge holds must stay where the bulge is.
+        let mut patch = match aim {
+            Aim::Voxel(_) if chance(rng, TURNED) => Patch::turned(&painted.region, start, rng),
+            _ => Patch::cut(&painted.region, start),
         };
         patch.vary(rng);
         patch.drawn(&Frame::jittered(painted.frame, painted.region.spacing_mm, start, rng), bulge, rng)
@@ -124,8 +125,8 @@ fn place_deposits(region: &mut Region, synthetic: bool, rng: &mut Rng) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ball::ball;
     use super::super::stage::CLASSES;
+    use super::super::test_case::ball;
     use super::*;
 
     #[test]

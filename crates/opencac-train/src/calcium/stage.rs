@@ -31,9 +31,11 @@ const CALCIUM_HU: i16 = 130;
 const SURE: f64 = 0.75;
 /// Metal is at least this share of the bright thing that it is seen in, or it is the rim of a bone.
 const METAL_SHARE: f64 = 0.5;
+/// A lesion is metal where so much of it is: of a stent nearly all, of a dense plaque a part.
+const LESION_METAL: f64 = 0.75;
 /// How much rarer metal is in life than in the hearts and patches that the network learns from, as odds. Found on phantoms
 /// of the seeds from 10001 on; without it dense plaques pass for stents.
-const METAL_ODDS: f32 = 0.2;
+const METAL_ODDS: f32 = 0.6;
 const WINDOW: Window = Window { lowest_hu: -250.0, highest_hu: 1150.0, zero_hu: 130.0, unit_hu: 200.0 };
 
 /// The classes in order.
@@ -73,12 +75,33 @@ pub fn network() -> Result<UNetSpec, SpecError> {
 /// # Errors
 /// [`WeightError`] where the weights are not those of `network`.
 pub fn with_odds_of_life(weights: UNetWeights, network: &UNetSpec) -> Result<UNetWeights, WeightError> {
+    with_metal_shifted(weights, network, METAL_ODDS.ln())
+}
+
+/// The reverse: weights to go on learning from, where metal is as frequent as in the training. Networks of other classes stay
+/// as they are.
+///
+/// # Errors
+/// As [`with_odds_of_life`].
+pub fn as_learned(weights: UNetWeights, network: &UNetSpec) -> Result<UNetWeights, WeightError> {
+    if network.layout().out_channels == CLASSES {
+        with_metal_shifted(weights, network, -METAL_ODDS.ln())
+    } else {
+        Ok(weights)
+    }
+}
+
+fn with_metal_shifted(
+    weights: UNetWeights,
+    network: &UNetSpec,
+    logit: f32,
+) -> Result<UNetWeights, WeightError> {
     let mut tensors = weights.into_tensors();
     if let Some(bias) = tensors.get_mut("head.bias") {
         // The head gives the eight voxels of a cube, class by class.
         let voxels = bias.values.len() / CLASSES;
         let metal = bias.values.iter_mut().skip(usize::from(METAL) * voxels).take(voxels);
-        metal.for_each(|value| *value += METAL_ODDS.ln());
+        metal.for_each(|value| *value += logit);
     }
     UNetWeights::new(network, tensors)
 }
@@ -114,6 +137,7 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
             then: vec![
                 PostStep::AtLeast { hu: FAINTEST_HU },
                 PostStep::WithinHeart { margin_mm: WITHIN_MM },
+                PostStep::MetalOrCalcium { hu: CALCIUM_HU, share: LESION_METAL },
                 PostStep::SureLesions { hu: CALCIUM_HU, probability: SURE },
                 PostStep::WholeMetal { hu: CALCIUM_HU, share: METAL_SHARE },
             ],
@@ -140,7 +164,15 @@ mod tests {
         let run = |weights: &UNetWeights| {
             InferenceNet::new(&spec, weights).unwrap().probabilities(&input, [5, 16, 16, 16]).unwrap()
         };
-        let (before, after) = (run(&weights), run(&with_odds_of_life(weights.clone(), &spec).unwrap()));
+        let shifted = with_odds_of_life(weights.clone(), &spec).unwrap();
+        let (before, after) = (run(&weights), run(&shifted));
+        // Learning goes on where it ended.
+        let bias = |weights: UNetWeights| weights.into_tensors()["head.bias"].values.clone();
+        let again = bias(as_learned(shifted, &spec).unwrap());
+        assert!(again.iter().zip(&bias(weights)).all(|(a, b)| (a - b).abs() < 1e-5));
+        let heart = UNetSpec::compact(1);
+        let weights = UNetWeights::random(&heart, 5);
+        assert_eq!(as_learned(weights.clone(), &heart).unwrap(), weights);
         // Against nothing, voxel by voxel, in whichever place of its cube.
         for voxel in 0..4096 {
             for class in 1..CLASSES {

@@ -2,16 +2,13 @@
 
 use opencac_core::score::{AGATSTON_THRESHOLD_HU, CalciumScore, Candidates, Protocol, Vessel, score};
 use opencac_core::{LabelMap, Mask, Volume, VolumeError};
-use opencac_phantom::{PhantomSpec, Variety, generate};
+use opencac_phantom::{PhantomSpec, generate};
 use serde::Serialize;
 
 use super::EvaluateError;
 use crate::cases::Case;
 use crate::load::{LoadError, read_case, read_heart};
-
-/// Extent of evaluation phantoms from the lowest to the highest slice in mm: the heart and what lies above and below
-/// it. The lung tips would take time and show no calcium.
-const EXTENT_MM: [f64; 2] = [180.0, 230.0];
+use crate::phantoms::test_spec;
 
 /// A scan with its answer, on one grid.
 #[derive(Debug)]
@@ -93,12 +90,7 @@ impl Subject {
 
     /// Makes a phantom; its answer is that of the image before noise.
     pub(super) fn phantom(seed: u64, protocol: &Protocol) -> Result<Self, EvaluateError> {
-        // Contrast is refused by a rule, which networks have no part in.
-        let variety = Variety { contrast: 0.0, extent_mm: EXTENT_MM, ..Variety::chest() };
-        let mut spec = PhantomSpec::random(seed, &variety);
-        // The stack lies where the heart does.
-        spec.scan.middle_mm = spec.heart.shift_mm[2] + 5.0;
-        Self::of_spec(&spec, protocol)
+        Self::of_spec(&test_spec(seed), protocol)
     }
 
     fn of_spec(spec: &PhantomSpec, protocol: &Protocol) -> Result<Self, EvaluateError> {

@@ -67,7 +67,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     phantoms: Option<usize>,
     /// Number of the first of them: a run that begins with the weights of another may learn in other chests
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "phantoms")]
     first_phantom: u32,
     /// Seed of the first weights and of all samples
     #[arg(long, value_name = "N", default_value_t = 1)]

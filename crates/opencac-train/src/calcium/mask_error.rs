@@ -86,14 +86,14 @@ impl Bulge {
 #[cfg(test)]
 mod tests {
     use super::super::aim::{Aims, patch_start};
-    use super::super::ball::ball;
+    use super::super::test_case::ball;
     use super::*;
     use crate::augment::rng;
 
     #[test]
-    fn what_a_mask_holds_by_mistake_seems_to_lie_in_the_heart_and_only_it() {
+    fn what_a_mask_holds_by_mistake_seems_to_lie_in_the_heart() {
         let mut region = ball(false).own.region();
-        // A rib of 2 mm outside the heart in the middle slice.
+        // A voxel of rib 4 to 6 mm outside the heart in the middle slice.
         let rib = (0..region.hu.len()).find(|i| {
             let [_, y, z] = place_of(*i, region.size);
             (y, z) == (64, 17) && (-6.0..-4.0).contains(&region.depth_mm[*i])
@@ -115,5 +115,18 @@ mod tests {
             assert!((HELD_MM[0]..=HELD_MM[1]).contains(&seen), "{seen}");
             assert!(at(100.0).abs() < 1e-3, "{}", at(100.0));
         }
+    }
+
+    #[test]
+    fn half_of_the_patches_have_a_bulge_or_a_dent_of_a_few_millimetres() {
+        let region = ball(false).own.region();
+        let rng = &mut rng(5, 0);
+        let drawn = (0..1000).filter_map(|_| Bulge::draw(&region, Aim::Voxel(0), [0; 3], rng));
+        let heights: Vec<f32> = drawn.map(|bulge| bulge.height_mm).collect();
+        assert!((430..570).contains(&heights.len()), "{}", heights.len());
+        let (up, down) = heights.iter().partition::<Vec<f32>, _>(|height| **height > 0.0);
+        assert!(up.len() > 180 && down.len() > 180, "{} {}", up.len(), down.len());
+        let square = heights.iter().map(|height| height * height).sum::<f32>() / heights.len() as f32;
+        assert!((square.sqrt() - BULGE_SD_MM).abs() < 0.4, "{square}");
     }
 }

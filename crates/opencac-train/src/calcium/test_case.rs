@@ -5,7 +5,7 @@ use opencac_core::{Grid, Mask, PatientPoint, Volume};
 use super::case::{CalciumCase, View};
 use super::stage::input_card;
 
-/// A ball of muscle of 38 mm in lung, with an annulus plaque in it.
+/// A ball of muscle of 38 mm radius in lung, with an annulus plaque in it.
 pub(super) fn ball(synthetic: bool) -> CalciumCase {
     let grid = Grid::axial([130, 130, 36], [0.7, 0.7, 2.5], PatientPoint([0.0; 3])).unwrap();
     let centre = grid.patient_from_continuous([64.5, 64.5, 17.5]).0;
