@@ -318,6 +318,13 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
         fit_volume(&mut solids, volume as f32);
         solids
     };
+    let mineral = |solids: Vec<Solid>, density_hu: f64, label: u8, moves: bool| Dense {
+        solids,
+        hollow: Vec::new(),
+        hu: density_hu as f32 * dense,
+        label,
+        moves,
+    };
     let metal = |solids: Vec<Solid>, hollow: Vec<Solid>, hu: f32, moves: bool| Dense {
         solids,
         hollow,
@@ -331,19 +338,12 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
             let mut rng = Rng::new(*seed, 79);
             let centre = places.get(rng.below(places.len())).copied().unwrap_or([0.0, 10.0, 60.0]);
             let solids = lump(centre, *volume_mm3, *seed, [0.0, 0.0, 1.0], 0.6);
-            Dense {
-                solids,
-                hollow: Vec::new(),
-                hu: *density_hu as f32 * dense,
-                label: LABEL_NODE,
-                moves: false,
-            }
+            mineral(solids, *density_hu, LABEL_NODE, false)
         }
         Confounder::Pericardium { volume_mm3, density_hu, seed } => {
             let (centre, along) = pericardial_place(anatomy, &mut Rng::new(*seed, 80));
             let solids = lump(centre, *volume_mm3, *seed, along, 3.0);
-            let hu = *density_hu as f32 * dense;
-            Dense { solids, hollow: Vec::new(), hu, label: LABEL_PERICARDIUM, moves: true }
+            mineral(solids, *density_hu, LABEL_PERICARDIUM, true)
         }
         Confounder::Lead => {
             let frame = &anatomy.heart.frame;
@@ -382,8 +382,7 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
         Confounder::Cartilage { volume_mm3, density_hu, seed } => {
             let (centre, along) = cartilage_place(anatomy, &mut Rng::new(*seed, 81));
             let solids = lump(centre, *volume_mm3, *seed, along, 2.0);
-            let hu = *density_hu as f32 * dense;
-            Dense { solids, hollow: Vec::new(), hu, label: LABEL_BONE, moves: false }
+            mineral(solids, *density_hu, LABEL_BONE, false)
         }
         Confounder::SternalWires => {
             let mut solids = Vec::new();

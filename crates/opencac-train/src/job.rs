@@ -1,6 +1,7 @@
 //! From a data folder to a bundle: what `opencac train` does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use opencac_nets::Stage;
@@ -235,6 +236,11 @@ impl Job {
         Ok((calcium::stage_card(settings.network), weights))
     }
 
+    /// The synthetic chests to learn from, by number.
+    fn phantom_numbers(&self) -> Range<u64> {
+        self.first_phantom..self.first_phantom + self.phantoms as u64
+    }
+
     /// Makes the synthetic hearts that are not there yet, and reads them, some at a time side by side.
     fn synthetic_hearts(
         &self,
@@ -261,7 +267,7 @@ impl Job {
         };
         let mut hearts = Vec::new();
         let at_once = rayon::current_num_threads().max(1) as u64;
-        let range = self.first_phantom..self.first_phantom + self.phantoms as u64;
+        let range = self.phantom_numbers();
         for first in range.clone().step_by(at_once as usize) {
             let which = first - range.start + 1;
             watch.begin(&format!("synthetic heart {which} of {}", self.phantoms), None);
@@ -281,9 +287,8 @@ impl Job {
         watch.begin("reading hearts", None);
         let load = |cases: Vec<&Case>| cases.into_iter().map(HeartCase::load).collect::<Result<Vec<_>, _>>();
         let (real, held_out) = (load(learned)?, load(held_out)?);
-        let first = FIRST_SEED + self.first_phantom;
-        let synthetic =
-            (first..first + self.phantoms as u64).map(HeartCase::synthetic).collect::<Result<Vec<_>, _>>()?;
+        let synthetic = |number| HeartCase::synthetic(FIRST_SEED + number);
+        let synthetic = self.phantom_numbers().map(synthetic).collect::<Result<Vec<_>, _>>()?;
         let names = real.iter().chain(&synthetic).map(|case| case.id.clone()).collect();
         let held_out_names = held_out.iter().map(|case| case.id.clone()).collect();
         let recipe = recipe::heart(names, self.seed);

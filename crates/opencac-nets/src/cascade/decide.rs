@@ -34,8 +34,6 @@ impl Decision {
     /// a whole, else 0. Coronary calcium and metal together are the last group: what is surely one of the two is not nothing
     /// because it cannot be told which.
     pub(super) fn label(&self, probability: impl Fn(usize) -> f32) -> u8 {
-        let together =
-            |group: &[(usize, u8)]| group.iter().map(|(channel, _)| probability(*channel)).sum::<f32>();
         let likeliest = |group: &[(usize, u8)]| {
             let mut best = (f32::NEG_INFINITY, 0);
             for &(channel, value) in group {
@@ -46,11 +44,12 @@ impl Decision {
             }
             best.1
         };
-        let coronary = together(&self.coronary);
+        let coronary = self.coronary(&probability);
         if coronary > self.threshold {
             return likeliest(&self.coronary);
         }
-        if together(&self.beside) > self.threshold {
+        let beside: f32 = self.beside.iter().map(|(channel, _)| probability(*channel)).sum();
+        if beside > self.threshold {
             return likeliest(&self.beside);
         }
         match self.metal {

@@ -47,9 +47,8 @@ pub(super) fn tell_metal_apart(
     let Some(metal) = Label::Metal.calcium_value().filter(|metal| labels.contains(metal)) else {
         return Ok(());
     };
-    let either = |label: u8| label == metal || Vessel::from_label(label).is_some();
-    let voxels = hu.iter().zip(labels.iter()).map(|(hu, label)| *hu >= bound_hu && either(*label)).collect();
-    let lesions = Components::of(&Mask::new(grid.clone(), voxels)?, Connectivity3d::TwentySix);
+    let either = |label| is_metal(label) || Vessel::from_label(label).is_some();
+    let lesions = components_from(grid, hu, labels, bound_hu, either)?;
     // Voxels of each vessel, then of metal.
     let mut counts = vec![[0_usize; Vessel::ALL.len() + 1]; lesions.len()];
     for (lesion, run) in lesions.runs() {
@@ -63,9 +62,8 @@ pub(super) fn tell_metal_apart(
         .zip(lesions.sizes())
         .map(|(counts, size)| {
             let [vessels @ .., of_metal] = counts;
-            let most = Vessel::ALL
-                .into_iter()
-                .max_by_key(|vessel| (vessels[*vessel as usize], Reverse(*vessel as usize)));
+            // The first of those with the most voxels.
+            let most = Vessel::ALL.into_iter().min_by_key(|vessel| Reverse(vessels[*vessel as usize]));
             let is_metal = *of_metal as f64 >= share * *size as f64;
             if is_metal { metal } else { most.map_or(metal, Vessel::label) }
         })
@@ -92,8 +90,7 @@ pub(super) fn drop_partly_metal(
     if !labels.iter().any(|label| is_metal(*label)) {
         return Ok(());
     }
-    let bright = Mask::new(grid.clone(), hu.iter().map(|hu| *hu >= bound_hu).collect())?;
-    let things = Components::of(&bright, Connectivity3d::TwentySix);
+    let things = components_from(grid, hu, labels, bound_hu, |_| true)?;
     let mut counts = vec![0; things.len()];
     for (thing, run) in things.runs() {
         counts[thing] += labels[run].iter().filter(|label| is_metal(**label)).count();
@@ -105,6 +102,18 @@ pub(super) fn drop_partly_metal(
         .filter(|(label, whole)| is_metal(**label) && !whole)
         .for_each(|(l, _)| *l = 0);
     Ok(())
+}
+
+/// What is connected over faces, edges and corners, of voxels from `bound_hu` on with a label that is wanted.
+fn components_from(
+    grid: &Grid,
+    hu: &[i16],
+    labels: &[u8],
+    bound_hu: i16,
+    wanted: impl Fn(u8) -> bool,
+) -> Result<Components, VolumeError> {
+    let voxels = hu.iter().zip(labels).map(|(hu, label)| *hu >= bound_hu && wanted(*label)).collect();
+    Ok(Components::of(&Mask::new(grid.clone(), voxels)?, Connectivity3d::TwentySix))
 }
 
 /// The lesions, connected over faces, edges and corners, of which at least one voxel has at least a probability, in 255ths.
