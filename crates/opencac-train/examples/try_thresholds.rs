@@ -24,7 +24,7 @@ use opencac_train::phantoms::test_spec;
 use serde_json::{Value, json};
 
 /// Odds of metal and of the left main against those of the bundle, and least probability of a lesion's core.
-const VARIANTS: [(f32, f32, f64); 12] = [
+const VARIANTS: [(f64, f64, f64); 12] = [
     (0.25, 1.0, 0.75),
     (0.5, 1.0, 0.75),
     (2.0, 1.0, 0.75),
@@ -94,17 +94,11 @@ fn try_all(bundle: &Bundle, scan: &Scan) -> Result<(), Box<dyn Error>> {
     let heart = find_heart(bundle, &scan.volume)?;
     let protocol = Protocol::agatston_130();
     let truth = score(&scan.clean, &Candidates::Labels(scan.labels.clone()), &protocol)?;
-    let said = OnceCell::new();
+    let again = Again { network: &network, said: OnceCell::new() };
     let (mut scores, mut last) = (BTreeMap::new(), None);
     for (metal, left_main, core) in VARIANTS {
-        let factor = |label: &Label| match label {
-            Label::Metal => metal,
-            Label::Lm => left_main,
-            _ => 1.0,
-        };
-        let factors = card.output.labels.iter().map(factor).collect();
-        let again = Again { network: &network, said: &said, factors };
-        let found = segment_calcium(&with_core(&card, core), &again, &scan.volume, Some(&heart))?;
+        let varied = varied(&card, metal, left_main, core);
+        let found = segment_calcium(&varied, &again, &scan.volume, Some(&heart))?;
         let totals = score(&scan.volume, &found.candidates, &protocol)?.totals;
         scores.insert(format!("{metal},{left_main},{core}"), totals.agatston);
         last = Some(found.candidates);
@@ -118,46 +112,28 @@ fn try_all(bundle: &Bundle, scan: &Scan) -> Result<(), Box<dyn Error>> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
-/// A network that is run once, and then repeats itself with other odds.
+/// A network that is run once, and then repeats itself.
 struct Again<'a> {
     network: &'a InferenceNet,
-    said: &'a OnceCell<Vec<f32>>,
-    factors: Vec<f32>,
+    said: OnceCell<Vec<f32>>,
 }
 
 impl Network for Again<'_> {
     fn run(&self, input: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, UNetError> {
-        let said = match self.said.get() {
-            Some(said) => said,
-            None => {
-                let said = self.network.probabilities(input, shape)?;
-                self.said.get_or_init(|| said)
-            }
-        };
-        let voxels: usize = shape[1..].iter().product();
-        assert_eq!(said.len(), voxels * self.factors.len(), "the region was cut into parts");
-        Ok(with_odds(said, &self.factors))
-    }
-}
-
-/// The probabilities with each class some times as likely as it was.
-fn with_odds(probabilities: &[f32], factors: &[f32]) -> Vec<f32> {
-    let voxels = probabilities.len() / factors.len();
-    let mut all = probabilities.to_vec();
-    for voxel in 0..voxels {
-        let at = |class: usize| class * voxels + voxel;
-        let sum: f32 =
-            factors.iter().enumerate().map(|(class, factor)| factor * probabilities[at(class)]).sum();
-        for (class, factor) in factors.iter().enumerate() {
-            all[at(class)] *= factor / sum;
+        if self.said.get().is_none() {
+            let said = self.network.probabilities(input, shape)?;
+            self.said.get_or_init(|| said);
         }
+        Ok(self.said.get().cloned().unwrap_or_default())
     }
-    all
 }
 
-/// The card with another core.
-fn with_core(card: &StageCard, core: f64) -> StageCard {
+/// The card with other odds and another core.
+fn varied(card: &StageCard, metal: f64, left_main: f64, core: f64) -> StageCard {
     let mut card = card.clone();
+    for (label, times) in [(Label::Metal, metal), (Label::Lm, left_main)] {
+        *card.output.odds.entry(label).or_insert(1.0) *= times;
+    }
     for step in &mut card.output.then {
         if let PostStep::SureLesions { probability, .. } = step {
             *probability = core;

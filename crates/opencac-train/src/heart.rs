@@ -1,5 +1,7 @@
 //! Training samples of hearts: whole chests at 3 mm, cut and varied.
 
+use std::collections::BTreeMap;
+
 use opencac_core::{Grid, Mask, Volume, morphology, resample};
 use opencac_nets::bundle::{
     Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
@@ -54,6 +56,7 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
             overlap: [32; 3],
         },
         output: OutputCard {
+            odds: BTreeMap::new(),
             labels: vec![Label::Heart],
             threshold: THRESHOLD,
             then: vec![

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, BundleError, Card, Format, InputCard, Method, StageCard};
 use opencac_nets::trainer::{LossReport, TrainingDevice};
-use opencac_nets::unet::{UNetWeights, WeightError};
+use opencac_nets::unet::UNetWeights;
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -115,9 +115,6 @@ pub enum JobError {
     /// The network's layout is not in order.
     #[error(transparent)]
     Network(opencac_nets::unet::SpecError),
-    /// The weights are not those of the network; a fault of this crate.
-    #[error(transparent)]
-    Weights(WeightError),
     /// A patient who is spoken of is none of the table.
     #[error("no case is of patient {patient}, who is to be {purpose}; there are {known}")]
     Patient {
@@ -232,7 +229,6 @@ impl Job {
         let source = CalciumSource::new(cases, self.seed);
         let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
         let weights = self.train([&source, &tried], settings.clone(), Stage::Calcium, folder, watch)?;
-        let weights = calcium::with_odds_of_life(weights, &settings.network).map_err(JobError::Weights)?;
         Ok((calcium::stage_card(settings.network), weights))
     }
 
@@ -330,16 +326,11 @@ impl Job {
         watch.begin(stage.key(), Some(settings.steps));
         let missing = |bundle: &Bundle| JobError::NoInitial { bundle: bundle.card().name.clone(), stage };
         let weights = |bundle| Bundle::weights(bundle, stage).ok_or_else(|| missing(bundle));
-        let network = |bundle: &Bundle| bundle.card().method.network(stage).ok_or_else(|| missing(bundle));
-        let learned = |bundle| {
-            let learned = calcium::as_learned(weights(bundle)?.clone(), &network(bundle)?);
-            learned.map_err(JobError::Weights)
-        };
-        let initial = self.init.as_ref().map(learned).transpose()?;
+        let initial = self.init.as_ref().map(weights).transpose()?;
         let hash = self.init.as_ref().and_then(|bundle| bundle.sha256().remove(&stage));
         let settings = RunSettings { initial: hash, ..settings };
         let held_out = settings.validation.is_some().then_some(held_out);
-        let sources = Sources { training, held_out, initial: initial.as_ref() };
+        let sources = Sources { training, held_out, initial };
         let mut after = |step, report: &LossReport| watch.step(step, report);
         Ok(run::run(sources, &settings, self.pace, folder, self.resume, &mut after)?)
     }

@@ -185,7 +185,7 @@ pub enum Channel {
 }
 
 /// What an output channel says about a voxel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     /// Nothing of interest.
@@ -243,6 +243,10 @@ impl Label {
 pub struct OutputCard {
     /// What each output channel says; one channel alone is a probability, several share one.
     pub labels: Vec<Label>,
+    /// How many times as likely as the network says a label is taken to be, where that is not once: in life it may be rarer
+    /// than in what the network learned from. The probabilities of all labels still sum to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub odds: BTreeMap<Label, f64>,
     /// A voxel belongs to the mask where its probability is above this. With several labels: where the probabilities
     /// of all coronary labels together are (it then gets the likeliest of them), or else those of all other sites, or else
     /// those of the coronary labels and metal.

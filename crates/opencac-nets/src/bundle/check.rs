@@ -131,7 +131,7 @@ fn check_input(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundle
 }
 
 fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), BundleError> {
-    let OutputCard { labels, threshold, then } = &card.output;
+    let OutputCard { labels, odds, threshold, then } = &card.output;
     let layout = card.network.layout();
     let found = format!("{labels:?}");
     let expected = format!("{}, as the network", layout.out_channels);
@@ -161,6 +161,12 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
         _ => "heart alone",
     };
     at.unless(fit, "output.labels", &found, expected)?;
+    for (label, times) in odds {
+        let fit = labels.len() > 1 && labels.contains(label);
+        at.unless(fit, "output.odds", format!("{label:?}"), "labels of a network with several")?;
+        let fit = times.is_finite() && *times > 0.0;
+        at.unless(fit, "output.odds", times, "above 0")?;
+    }
     at.unless((0.0..1.0).contains(threshold), "output.threshold", threshold, "0 or more, under 1")?;
     for step in then {
         let known = match step {

@@ -6,6 +6,8 @@ use crate::bundle::{Label, OutputCard};
 #[derive(Debug)]
 pub(super) struct Decision {
     threshold: f32,
+    /// Channels whose label is so many times as likely as the network says.
+    odds: Vec<(usize, f32)>,
     /// Channel and label value of coronary labels, and of other sites with a name.
     coronary: Vec<(usize, u8)>,
     beside: Vec<(usize, u8)>,
@@ -17,23 +19,26 @@ impl Decision {
     pub(super) fn new(card: &OutputCard) -> Self {
         let labels = || card.labels.iter().enumerate();
         let value = |(channel, label): (usize, &Label)| Some((channel, label.calcium_value()?));
+        let odds = |(channel, label)| Some((channel, *card.odds.get(label)? as f32));
         Self {
             threshold: card.threshold as f32,
+            odds: labels().filter_map(odds).collect(),
             coronary: labels().filter(|(_, label)| label.is_coronary()).filter_map(value).collect(),
             beside: labels().filter(|(_, label)| !label.is_coronary()).filter_map(value).collect(),
             metal: labels().filter(|(_, label)| **label == Label::Metal).find_map(value),
         }
     }
 
-    /// How probable it is that a voxel is coronary calcium, of whatever vessel.
-    pub(super) fn coronary(&self, probability: impl Fn(usize) -> f32) -> f32 {
-        self.coronary.iter().map(|(channel, _)| probability(*channel)).sum()
-    }
-
-    /// The label value of a voxel with these probabilities: the likeliest of the first group that is likely enough as
-    /// a whole, else 0. Coronary calcium and metal together are the last group: what is surely one of the two is not nothing
-    /// because it cannot be told which.
-    pub(super) fn label(&self, probability: impl Fn(usize) -> f32) -> u8 {
+    /// The label value of a voxel with these probabilities as the network gives them, and how probable it is that the voxel is
+    /// coronary calcium, of whatever vessel.
+    ///
+    /// The label is the likeliest of the first group that is likely enough as a whole, else 0. Coronary calcium and metal
+    /// together are the last group: what is surely one of the two is not nothing because it cannot be told which.
+    pub(super) fn of(&self, probabilities: &mut [f32]) -> (u8, f32) {
+        self.weigh(probabilities);
+        let probability = |channel: usize| probabilities[channel];
+        let together =
+            |group: &[(usize, u8)]| group.iter().map(|(channel, _)| probability(*channel)).sum::<f32>();
         let likeliest = |group: &[(usize, u8)]| {
             let mut best = (f32::NEG_INFINITY, 0);
             for &(channel, value) in group {
@@ -44,31 +49,51 @@ impl Decision {
             }
             best.1
         };
-        let coronary = self.coronary(&probability);
-        if coronary > self.threshold {
-            return likeliest(&self.coronary);
-        }
-        let beside: f32 = self.beside.iter().map(|(channel, _)| probability(*channel)).sum();
-        if beside > self.threshold {
-            return likeliest(&self.beside);
-        }
-        match self.metal {
-            Some((channel, value)) if coronary + probability(channel) > self.threshold => {
-                if probability(channel) > coronary { value } else { likeliest(&self.coronary) }
+        let coronary = together(&self.coronary);
+        let label = if coronary > self.threshold {
+            likeliest(&self.coronary)
+        } else if together(&self.beside) > self.threshold {
+            likeliest(&self.beside)
+        } else {
+            match self.metal {
+                Some((channel, value)) if coronary + probability(channel) > self.threshold => {
+                    if probability(channel) > coronary { value } else { likeliest(&self.coronary) }
+                }
+                _ => 0,
             }
-            _ => 0,
+        };
+        (label, coronary)
+    }
+
+    /// Makes each label as much likelier as the card says, and all of them together 1 again.
+    fn weigh(&self, probabilities: &mut [f32]) {
+        if self.odds.is_empty() {
+            return;
+        }
+        for &(channel, times) in &self.odds {
+            probabilities[channel] *= times;
+        }
+        let sum: f32 = probabilities.iter().sum();
+        if sum > 0.0 {
+            probabilities.iter_mut().for_each(|p| *p /= sum);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    fn card(labels: Vec<Label>) -> OutputCard {
+        OutputCard { labels, odds: BTreeMap::new(), threshold: 0.5, then: Vec::new() }
+    }
 
     #[test]
     fn vessels_are_taken_together_first() {
         let labels = vec![Label::Background, Label::Lad, Label::Lcx, Label::AorticWall, Label::Other];
-        let decision = Decision::new(&OutputCard { labels, threshold: 0.5, then: Vec::new() });
+        let decision = Decision::new(&card(labels));
         let cases = [
             ([0.4, 0.35, 0.25, 0.0, 0.0], 2),
             ([0.35, 0.25, 0.4, 0.0, 0.0], 3),
@@ -77,8 +102,8 @@ mod tests {
             ([0.1, 0.1, 0.1, 0.1, 0.6], 0),
         ];
         for (probabilities, expected) in cases {
-            assert_eq!(decision.label(|channel| probabilities[channel]), expected, "{probabilities:?}");
-            let coronary = decision.coronary(|channel| probabilities[channel]);
+            let (label, coronary) = decision.of(&mut probabilities.clone());
+            assert_eq!(label, expected, "{probabilities:?}");
             assert!((coronary - probabilities[1] - probabilities[2]).abs() < 1e-6);
         }
     }
@@ -86,14 +111,30 @@ mod tests {
     #[test]
     fn what_is_calcium_or_metal_is_one_of_the_two() {
         let labels = vec![Label::Background, Label::Lad, Label::Lcx, Label::AorticWall, Label::Metal];
-        let decision = Decision::new(&OutputCard { labels, threshold: 0.5, then: Vec::new() });
+        let decision = Decision::new(&card(labels));
         for (probabilities, expected) in [
             ([0.1, 0.3, 0.1, 0.0, 0.5], 11),
             ([0.1, 0.1, 0.35, 0.05, 0.4], 3),
             ([0.5, 0.1, 0.1, 0.0, 0.3], 0),
             ([0.1, 0.1, 0.1, 0.4, 0.3], 6),
         ] {
-            assert_eq!(decision.label(|channel| probabilities[channel]), expected, "{probabilities:?}");
+            assert_eq!(decision.of(&mut probabilities.clone()).0, expected, "{probabilities:?}");
         }
+    }
+
+    #[test]
+    fn a_label_is_rarer_than_the_network_says() {
+        let card = card(vec![Label::Background, Label::Lad, Label::Metal]);
+        let as_said = Decision::new(&card);
+        let decision = Decision::new(&OutputCard { odds: [(Label::Metal, 0.5)].into(), ..card });
+        let said = [0.2, 0.3, 0.5];
+        assert_eq!(as_said.of(&mut said.clone()), (11, 0.3));
+        let mut probabilities = said;
+        assert_eq!(decision.of(&mut probabilities).0, 2);
+        // The others keep their odds among themselves.
+        let expected = [0.2, 0.3, 0.25].map(|p| p / 0.75);
+        assert!(probabilities.iter().zip(expected).all(|(p, expected)| (p - expected).abs() < 1e-6));
+        // Beyond the scan nothing is said.
+        assert_eq!(decision.of(&mut [0.0; 3]), (0, 0.0));
     }
 }

@@ -212,11 +212,10 @@ impl<'a> OnScan<'a> {
                     for (value, channel) in values.iter_mut().zip(&channels) {
                         *value = in_plane.linear_voxel(channel, [x, y, 0], 0.0) as f32;
                     }
-                    let probability = |channel: usize| values[channel];
                     let coronary;
                     (*label, coronary) = match decision {
-                        Some(decision) => (decision.label(probability), decision.coronary(probability)),
-                        None => (u8::from(probability(0) > threshold), probability(0)),
+                        Some(decision) => decision.of(values),
+                        None => (u8::from(values[0] > threshold), values[0]),
                     };
                     *sure = ProbabilityMap::step_of(coronary);
                 }

@@ -1,7 +1,7 @@
 //! What the acquisition does to the picture as a whole: slice thickness and field of view.
 
 use super::random::{Rng, below, between, chance};
-use super::{AIR_HU, Sample};
+use super::{AIR_HU, Sample, index_of};
 
 /// Averages groups of slices and writes the average back to each: slices `factor` times as thick.
 pub fn thicken_slices(sample: &mut Sample, factor: usize) {
@@ -47,9 +47,8 @@ pub fn cut(sample: &mut Sample, rng: &mut Rng) {
 }
 
 fn clear(sample: &mut Sample, outside: impl Fn([usize; 3]) -> bool) {
-    let [nx, ny, _] = sample.size;
     for offset in 0..sample.hu.len() {
-        if outside([offset % nx, offset / nx % ny, offset / (nx * ny)]) {
+        if outside(index_of(offset, sample.size)) {
             sample.hu[offset] = AIR_HU;
             sample.target[offset] = 0;
         }

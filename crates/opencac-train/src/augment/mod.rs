@@ -14,6 +14,11 @@ pub use spatial::{Placement, SpatialRanges, draw_crop, rotation};
 /// Intensity of air, and of everything outside the scan.
 pub const AIR_HU: f32 = -1024.0;
 
+/// Column, row and slice of a voxel in an array with x fastest.
+pub fn index_of(offset: usize, [nx, ny, _]: [usize; 3]) -> [usize; 3] {
+    [offset % nx, offset / nx % ny, offset / (nx * ny)]
+}
+
 /// A training sample: intensities and a mask on one isotropic grid, x fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -33,10 +38,9 @@ impl Sample {
 
     /// First and last index of the target on each axis.
     fn target_box(&self) -> Option<[[usize; 2]; 3]> {
-        let [nx, ny, _] = self.size;
         let mut bounds: Option<[[usize; 2]; 3]> = None;
         for (offset, _) in self.target.iter().enumerate().filter(|(_, t)| **t != 0) {
-            let index = [offset % nx, offset / nx % ny, offset / (nx * ny)];
+            let index = index_of(offset, self.size);
             let found = bounds.get_or_insert(index.map(|i| [i, i]));
             for (range, i) in found.iter_mut().zip(index) {
                 *range = [range[0].min(i), range[1].max(i)];

@@ -1,8 +1,8 @@
 //! What differs between patients and injections: contrast, lung disease, effusion, fat.
 
-use super::Sample;
 use super::filter::blur_axes;
 use super::random::{Rng, below, between, chance};
+use super::{Sample, index_of};
 
 /// Soft tissue and blood without contrast, in HU.
 const SOFT_HU: std::ops::RangeInclusive<f32> = -10.0..=130.0;
@@ -78,7 +78,7 @@ pub fn pleural_effusion(sample: &mut Sample, rng: &mut Rng) {
     let sides = below(rng, 3);
     let fluid = between(rng, 0.0, 30.0);
     for (i, value) in sample.hu.iter_mut().enumerate() {
-        let (x, y, z) = (i % nx, i / nx % ny, i / (nx * ny));
+        let [x, y, z] = index_of(i, sample.size);
         let side = sides == 2 || (sides == 0) == (x < nx / 2);
         if side && y >= level && z < height && sample.target[i] == 0 && LUNG_HU.contains(value) {
             *value = fluid;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::patch::{CANDIDATE_HU, PATCH};
 use super::region::{IGNORED, Region};
 use super::stage::{CLASSES, METAL};
-use crate::augment::{Rng, below, between};
+use crate::augment::{Rng, below, between, index_of};
 
 /// Bright things up to this far outside the heart have patches of their own, and so do those further out, which a mask
 /// may hold.
@@ -54,7 +54,7 @@ impl Aims {
         aims
     }
 
-    /// What a patch lies about: a coronary deposit, another one, something else that is bright, in the heart or beside it, or
+    /// What a patch lies about: a coronary deposit, another one, metal, something else that is bright, in the heart or beside it, or
     /// anything in the heart. Of the classes that are there each is as likely as the others, however small.
     pub(super) fn pick(&self, region: &Region, rng: &mut Rng) -> Aim {
         let one_of = |places: &Vec<usize>, rng: &mut Rng| places.get(below(rng, places.len())).copied();
@@ -65,9 +65,11 @@ impl Aims {
         };
         let found = match between(rng, 0.0, 1.0) {
             w if w < 0.40 => of_classes(1..=4, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel),
-            w if w < 0.62 => {
+            w if w < 0.56 => {
                 of_classes(5..=METAL, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel)
             }
+            // Which a large plaque is taken for, and which the classes above leave few patches for.
+            w if w < 0.62 => one_of(&self.classes[usize::from(METAL)], rng).map(Aim::Voxel),
             w if w < 0.76 => one_of(&self.bright, rng).map(Aim::Voxel),
             w if w < 0.86 => one_of(&self.far, rng).map(Aim::Held),
             _ => None,
@@ -78,7 +80,7 @@ impl Aims {
 
 /// Where a patch about a voxel begins.
 pub(super) fn patch_start(size: [usize; 3], at: usize, rng: &mut Rng) -> [isize; 3] {
-    let centre = place_of(at, size);
+    let centre = index_of(at, size);
     std::array::from_fn(|k| {
         let half = PATCH[k] as isize / 2;
         let jitter = below(rng, PATCH[k] * 3 / 4) as isize - PATCH[k] as isize * 3 / 8;
@@ -86,11 +88,6 @@ pub(super) fn patch_start(size: [usize; 3], at: usize, rng: &mut Rng) -> [isize;
         let last = size[k] as isize - PATCH[k] as isize;
         (centre[k] as isize - half + jitter).clamp(last.min(0), last.max(0))
     })
-}
-
-/// Column, row and slice of a voxel.
-pub(super) fn place_of(at: usize, [nx, ny, _]: [usize; 3]) -> [usize; 3] {
-    [at % nx, at / nx % ny, at / (nx * ny)]
 }
 
 /// A voxel of the heart, which fills a good part of its box; any voxel where there is hardly a heart.

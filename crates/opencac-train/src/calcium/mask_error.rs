@@ -1,9 +1,9 @@
 //! The errors of a heart mask, as they show in what the network is told of the heart.
 
-use super::aim::{Aim, place_of};
+use super::aim::Aim;
 use super::patch::PATCH;
 use super::region::Region;
-use crate::augment::{Rng, between, chance, normal};
+use crate::augment::{Rng, between, chance, index_of, normal};
 
 /// Standard deviations of the error of the heart's surface: as a whole, and in mm a mm along each axis.
 const DEPTH_SD_MM: f32 = 1.5;
@@ -63,7 +63,7 @@ impl Bulge {
     pub(super) fn draw(region: &Region, aim: Aim, start: [isize; 3], rng: &mut Rng) -> Option<Self> {
         let (centre, height_mm) = match aim {
             Aim::Held(at) => {
-                let place = place_of(at, region.size);
+                let place = index_of(at, region.size);
                 let depth_mm = between(rng, HELD_MM[0], HELD_MM[1]);
                 let centre = std::array::from_fn(|k| (place[k] as isize - start[k]) as f32);
                 (centre, depth_mm - region.depth_mm[at])
@@ -95,7 +95,7 @@ mod tests {
         let mut region = ball(false).own.region();
         // A voxel of rib 4 to 6 mm outside the heart in the middle slice.
         let rib = (0..region.hu.len()).find(|i| {
-            let [_, y, z] = place_of(*i, region.size);
+            let [_, y, z] = index_of(*i, region.size);
             (y, z) == (64, 17) && (-6.0..-4.0).contains(&region.depth_mm[*i])
         });
         let rib = rib.unwrap();
@@ -105,7 +105,7 @@ mod tests {
         for _ in 0..50 {
             let start = patch_start(region.size, rib, rng);
             let bulge = Bulge::draw(&region, Aim::Held(rib), start, rng).unwrap();
-            let place = place_of(rib, region.size);
+            let place = index_of(rib, region.size);
             let at = |step: f32| {
                 let mut voxel: [f32; 3] = std::array::from_fn(|k| (place[k] as isize - start[k]) as f32);
                 voxel[0] += step;

@@ -18,4 +18,4 @@ pub use patch::PATCH;
 pub use place::{draw_coronary, draw_hard_negatives};
 pub use region::{IGNORED, Region};
 pub use source::CalciumSource;
-pub use stage::{as_learned, input_card, network, stage_card, with_odds_of_life};
+pub use stage::{input_card, network, stage_card};

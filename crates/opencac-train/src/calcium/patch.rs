@@ -1,10 +1,9 @@
 //! A patch of a heart: cut out, varied as scanners vary, and weighed.
 
-use super::aim::place_of;
 use super::mask_error::{Bulge, Frame};
 use super::region::{IGNORED, Region, Seen};
 use super::stage::{CLASSES, DEPTH_UNIT_MM, windowed};
-use crate::augment::{Rng, add_noise, between, blur_axes, chance, normal, rotation};
+use crate::augment::{Rng, add_noise, between, blur_axes, chance, index_of, normal, rotation};
 use crate::sample::Drawn;
 
 /// Voxels of a patch along x, y, z.
@@ -110,7 +109,7 @@ impl Patch {
     }
 
     pub(super) fn drawn(mut self, frame: &Frame, bulge: Option<Bulge>, rng: &mut Rng) -> Drawn {
-        let place = |i: usize| place_of(i, PATCH).map(|at| at as f32);
+        let place = |i: usize| index_of(i, PATCH).map(|at| at as f32);
         if let Some(bulge) = bulge {
             self.depth_mm.iter_mut().enumerate().for_each(|(i, depth)| *depth += bulge.at(place(i)));
         }
@@ -163,7 +162,7 @@ impl Patch {
 
     fn beside_deposit(&self, i: usize) -> bool {
         let [nx, ny, _] = PATCH;
-        let [x, y, _] = place_of(i, PATCH);
+        let [x, y, _] = index_of(i, PATCH);
         let is = |at: usize| (1..IGNORED).contains(&self.labels[at]);
         (x > 0 && is(i - 1))
             || (x + 1 < nx && is(i + 1))
@@ -190,7 +189,7 @@ mod tests {
             let patch = Patch::cut(&region, start);
             for i in 0..patch.hu.len() {
                 let weight = patch.weight(i, rng);
-                if (place_of(i, PATCH)[0] as isize) < -start[0] {
+                if (index_of(i, PATCH)[0] as isize) < -start[0] {
                     assert_eq!((weight, patch.labels[i]), (0.0, IGNORED));
                 } else if patch.labels[i] == 7 {
                     assert_eq!(weight, 1.0);
@@ -207,12 +206,12 @@ mod tests {
     fn the_network_is_told_the_depth_of_the_wrong_mask_and_learns_by_it() {
         let mut region = ball(false).own.region();
         let rib = (0..region.hu.len()).find(|i| {
-            place_of(*i, region.size)[1..] == [64, 17] && (-7.5..-6.0).contains(&region.depth_mm[*i])
+            index_of(*i, region.size)[1..] == [64, 17] && (-7.5..-6.0).contains(&region.depth_mm[*i])
         });
         let rib = rib.unwrap();
         region.hu[rib] = 400.0;
         let start = patch_start(region.size, rib, &mut rng(1, 0));
-        let at = place_of(rib, region.size);
+        let at = index_of(rib, region.size);
         let [x, y, z] = std::array::from_fn(|k| (at[k] as isize - start[k]) as usize);
         let i = (z * PATCH[1] + y) * PATCH[0] + x;
         let draw = |bulge| {

@@ -4,8 +4,7 @@ use opencac_nets::bundle::{
     Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
 };
 use opencac_nets::unet::{
-    Activation, Norm, NormOrder, OutputActivation, SpecError, Stem, UNetLayout, UNetSpec, UNetWeights,
-    WeightError,
+    Activation, Norm, NormOrder, OutputActivation, SpecError, Stem, UNetLayout, UNetSpec,
 };
 
 /// In-plane spacing of the network's grid; along z it is the scan's own.
@@ -35,7 +34,7 @@ const METAL_SHARE: f64 = 0.5;
 const LESION_METAL: f64 = 0.75;
 /// How much rarer metal is in life than in the hearts and patches that the network learns from, as odds. Found on phantoms
 /// of the seeds from 10001 on; without it dense plaques pass for stents.
-const METAL_ODDS: f32 = 0.6;
+const METAL_ODDS: f64 = 0.6;
 const WINDOW: Window = Window { lowest_hu: -250.0, highest_hu: 1150.0, zero_hu: 130.0, unit_hu: 200.0 };
 
 /// The classes in order.
@@ -70,42 +69,6 @@ pub fn network() -> Result<UNetSpec, SpecError> {
     })
 }
 
-/// The weights with metal as rare as it is in life.
-///
-/// # Errors
-/// [`WeightError`] where the weights are not those of `network`.
-pub fn with_odds_of_life(weights: UNetWeights, network: &UNetSpec) -> Result<UNetWeights, WeightError> {
-    with_metal_shifted(weights, network, METAL_ODDS.ln())
-}
-
-/// The reverse: weights to go on learning from, where metal is as frequent as in the training. Networks of other classes stay
-/// as they are.
-///
-/// # Errors
-/// As [`with_odds_of_life`].
-pub fn as_learned(weights: UNetWeights, network: &UNetSpec) -> Result<UNetWeights, WeightError> {
-    if network.layout().out_channels == CLASSES {
-        with_metal_shifted(weights, network, -METAL_ODDS.ln())
-    } else {
-        Ok(weights)
-    }
-}
-
-fn with_metal_shifted(
-    weights: UNetWeights,
-    network: &UNetSpec,
-    logit: f32,
-) -> Result<UNetWeights, WeightError> {
-    let mut tensors = weights.into_tensors();
-    if let Some(bias) = tensors.get_mut("head.bias") {
-        // The head gives the eight voxels of a cube, class by class.
-        let voxels = bias.values.len() / CLASSES;
-        let metal = bias.values.iter_mut().skip(usize::from(METAL) * voxels).take(voxels);
-        metal.for_each(|value| *value += logit);
-    }
-    UNetWeights::new(network, tensors)
-}
-
 /// The input of the network.
 pub fn input_card() -> InputCard {
     InputCard {
@@ -133,6 +96,7 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
         input: input_card(),
         output: OutputCard {
             labels: LABELS.to_vec(),
+            odds: [(Label::Metal, METAL_ODDS)].into(),
             threshold: 0.5,
             then: vec![
                 PostStep::AtLeast { hu: FAINTEST_HU },
@@ -148,39 +112,4 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
 /// The window of the intensity channel.
 pub(super) fn windowed(hu: f32) -> f32 {
     WINDOW.apply(f64::from(hu))
-}
-
-#[cfg(test)]
-mod tests {
-    use opencac_nets::unet::InferenceNet;
-
-    use super::*;
-
-    #[test]
-    fn only_the_odds_of_metal_change() {
-        let spec = network().unwrap();
-        let weights = UNetWeights::random(&spec, 5);
-        let input: Vec<f32> = (0..5 * 4096).map(|i| (i as f32 * 0.37).sin()).collect();
-        let run = |weights: &UNetWeights| {
-            InferenceNet::new(&spec, weights).unwrap().probabilities(&input, [5, 16, 16, 16]).unwrap()
-        };
-        let shifted = with_odds_of_life(weights.clone(), &spec).unwrap();
-        let (before, after) = (run(&weights), run(&shifted));
-        // Learning goes on where it ended.
-        let bias = |weights: UNetWeights| weights.into_tensors()["head.bias"].values.clone();
-        let again = bias(as_learned(shifted, &spec).unwrap());
-        assert!(again.iter().zip(&bias(weights)).all(|(a, b)| (a - b).abs() < 1e-5));
-        let heart = UNetSpec::compact(1);
-        let weights = UNetWeights::random(&heart, 5);
-        assert_eq!(as_learned(weights.clone(), &heart).unwrap(), weights);
-        // Against nothing, voxel by voxel, in whichever place of its cube.
-        for voxel in 0..4096 {
-            for class in 1..CLASSES {
-                let odds = |p: &[f32]| p[class * 4096 + voxel] / p[voxel];
-                let expected = if class == usize::from(METAL) { METAL_ODDS } else { 1.0 };
-                let found = odds(&after) / odds(&before);
-                assert!((found / expected - 1.0).abs() < 1e-3, "class {class}: {found}");
-            }
-        }
-    }
 }

@@ -124,6 +124,7 @@ mod tests {
     use opencac_nets::deepcac::{locate_heart, segment_calcium, segment_heart};
 
     use super::*;
+    use crate::augment::index_of;
 
     /// An ellipsoid heart of 100 mm with a bar of calcium in it.
     fn truth() -> Truth {
@@ -184,8 +185,8 @@ mod tests {
         assert!(back.iter().zip(&input.values).all(|(a, b)| (a - b).abs() < 1e-6));
 
         let boxed = truth.calcium().unwrap();
-        let [nx, ny, nz] = boxed.input.cubes();
-        let positions = (0..nx * ny * nz).map(|i| [i % nx, i / nx % ny, i / (nx * ny)]);
+        let counts = boxed.input.cubes();
+        let positions = (0..counts.iter().product()).map(|i| index_of(i, counts));
         let cubes = std::sync::Mutex::new(positions.map(|p| boxed.input.mask_cube(&boxed.calcium, p)));
         let next = |_: &[f32], _: [usize; 4]| {
             cubes.lock().unwrap().next().unwrap().iter().map(|c| f32::from(u8::from(*c))).collect::<Vec<_>>()

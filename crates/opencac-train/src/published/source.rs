@@ -3,7 +3,7 @@
 use opencac_nets::deepcac::{CalciumInput, WINDOW};
 
 use super::case::Boxed;
-use crate::augment::{Placement, Rng, Sample, below, between, draw_crop, rng};
+use crate::augment::{Placement, Rng, Sample, below, between, draw_crop, index_of, rng};
 use crate::sample::{Drawn, SampleSource};
 
 /// Largest shift in y and x, in voxels.
@@ -65,8 +65,8 @@ impl CubeSource {
     /// A source over boxes.
     pub fn new(boxes: Vec<Boxed>, seed: u64) -> Self {
         let positions = |(number, boxed): (usize, &Boxed)| {
-            let [nx, ny, nz] = boxed.input.cubes();
-            (0..nx * ny * nz).map(move |i| (number, [i % nx, i / nx % ny, i / (nx * ny)]))
+            let counts = boxed.input.cubes();
+            (0..counts.iter().product()).map(move |i| (number, index_of(i, counts)))
         };
         let cubes = boxes.iter().enumerate().flat_map(positions).collect();
         Self { boxes, cubes, seed }
