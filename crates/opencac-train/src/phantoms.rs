@@ -104,14 +104,14 @@ pub fn coarse_chest(seed: u64) -> Result<Phantom, PhantomError> {
 fn heart_variety() -> Variety {
     Variety {
         coronary_calcium: 0.65,
-        other_calcium: 0.6,
+        other_calcium: 0.75,
         root_calcium: 0.35,
         cartilage: 0.8,
         contrast: 0.0,
-        large_plaque: 0.4,
-        stent: 0.4,
+        large_plaque: 0.6,
+        stent: 0.6,
         stent_hu: [1900.0, 3400.0],
-        confounder: 0.3,
+        confounder: 0.25,
         ..Variety::chest()
     }
 }
