@@ -45,7 +45,7 @@ fn with_loss(network: UNetSpec, loss: Loss, cases: Vec<String>, seed: u64) -> Ru
         batch: 1,
         schedule: Schedule::OneCycle { peak: 0.0 },
         trainer: TrainerSettings { loss, optimizer: AdamW::USUAL, gradient_clip: Some(5.0), ema_decay: 0.98 },
-        statistics_batches: 20,
+        statistics_batches: 60,
         device: TrainingDevice::Cpu,
         validation: None,
         initial: None,

@@ -290,7 +290,8 @@ pub enum PostStep {
         /// The intensity.
         hu: i16,
     },
-    /// Takes out coronary lesions of which no voxel is coronary calcium with at least a probability.
+    /// Takes out coronary lesions of which no voxel is coronary calcium or metal with at least a probability: which of the
+    /// two a lesion is, is another question.
     SureLesions {
         /// Voxels from this intensity on make a lesion, connected over faces, edges and corners.
         hu: i16,

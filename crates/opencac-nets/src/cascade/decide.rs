@@ -2,6 +2,17 @@
 
 use crate::bundle::{Label, OutputCard};
 
+/// What is decided of a voxel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Decided {
+    /// The value in the label map.
+    pub(super) label: u8,
+    /// How probable it is that the voxel is coronary calcium, of whatever vessel.
+    pub(super) coronary: f32,
+    /// And that it is either that or metal.
+    pub(super) or_metal: f32,
+}
+
 /// Turns the probabilities of a voxel into a label value.
 #[derive(Debug)]
 pub(super) struct Decision {
@@ -29,12 +40,11 @@ impl Decision {
         }
     }
 
-    /// The label value of a voxel with these probabilities as the network gives them, and how probable it is that the voxel is
-    /// coronary calcium, of whatever vessel.
+    /// What a voxel is with these probabilities as the network gives them.
     ///
     /// The label is the likeliest of the first group that is likely enough as a whole, else 0. Coronary calcium and metal
     /// together are the last group: what is surely one of the two is not nothing because it cannot be told which.
-    pub(super) fn of(&self, probabilities: &mut [f32]) -> (u8, f32) {
+    pub(super) fn of(&self, probabilities: &mut [f32]) -> Decided {
         self.weigh(probabilities);
         let probability = |channel: usize| probabilities[channel];
         let together =
@@ -50,19 +60,21 @@ impl Decision {
             best.1
         };
         let coronary = together(&self.coronary);
-        let label = if coronary > self.threshold {
-            likeliest(&self.coronary)
-        } else if together(&self.beside) > self.threshold {
-            likeliest(&self.beside)
-        } else {
-            match self.metal {
-                Some((channel, value)) if coronary + probability(channel) > self.threshold => {
-                    if probability(channel) > coronary { value } else { likeliest(&self.coronary) }
+        let or_metal = coronary + self.metal.map_or(0.0, |(channel, _)| probability(channel));
+        let label =
+            if coronary > self.threshold {
+                likeliest(&self.coronary)
+            } else if together(&self.beside) > self.threshold {
+                likeliest(&self.beside)
+            } else {
+                match self.metal {
+                    Some((channel, value)) if or_metal > self.threshold => {
+                        if probability(channel) > coronary { value } else { likeliest(&self.coronary) }
+                    }
+                    _ => 0,
                 }
-                _ => 0,
-            }
-        };
-        (label, coronary)
+            };
+        Decided { label, coronary, or_metal }
     }
 
     /// Makes each label as much likelier as the card says, and all of them together 1 again.
@@ -102,9 +114,10 @@ mod tests {
             ([0.1, 0.1, 0.1, 0.1, 0.6], 0),
         ];
         for (probabilities, expected) in cases {
-            let (label, coronary) = decision.of(&mut probabilities.clone());
-            assert_eq!(label, expected, "{probabilities:?}");
-            assert!((coronary - probabilities[1] - probabilities[2]).abs() < 1e-6);
+            let decided = decision.of(&mut probabilities.clone());
+            assert_eq!(decided.label, expected, "{probabilities:?}");
+            assert_eq!(decided.coronary, decided.or_metal);
+            assert!((decided.coronary - probabilities[1] - probabilities[2]).abs() < 1e-6);
         }
     }
 
@@ -118,7 +131,9 @@ mod tests {
             ([0.5, 0.1, 0.1, 0.0, 0.3], 0),
             ([0.1, 0.1, 0.1, 0.4, 0.3], 6),
         ] {
-            assert_eq!(decision.of(&mut probabilities.clone()).0, expected, "{probabilities:?}");
+            let decided = decision.of(&mut probabilities.clone());
+            assert_eq!(decided.label, expected, "{probabilities:?}");
+            assert!((decided.or_metal - decided.coronary - probabilities[4]).abs() < 1e-6);
         }
     }
 
@@ -128,13 +143,13 @@ mod tests {
         let as_said = Decision::new(&card);
         let decision = Decision::new(&OutputCard { odds: [(Label::Metal, 0.5)].into(), ..card });
         let said = [0.2, 0.3, 0.5];
-        assert_eq!(as_said.of(&mut said.clone()), (11, 0.3));
+        assert_eq!(as_said.of(&mut said.clone()), Decided { label: 11, coronary: 0.3, or_metal: 0.8 });
         let mut probabilities = said;
-        assert_eq!(decision.of(&mut probabilities).0, 2);
+        assert_eq!(decision.of(&mut probabilities).label, 2);
         // The others keep their odds among themselves.
         let expected = [0.2, 0.3, 0.25].map(|p| p / 0.75);
         assert!(probabilities.iter().zip(expected).all(|(p, expected)| (p - expected).abs() < 1e-6));
         // Beyond the scan nothing is said.
-        assert_eq!(decision.of(&mut [0.0; 3]), (0, 0.0));
+        assert_eq!(decision.of(&mut [0.0; 3]), Decided { label: 0, coronary: 0.0, or_metal: 0.0 });
     }
 }

@@ -70,22 +70,24 @@ impl<'a> NetworkInput<'a> {
         self.intensity.linear_slice(self.scan.hu(), z, self.card.outside_hu.into(), out);
     }
 
-    /// Slice `z` of one channel.
+    /// Slice `z` of one channel. Beyond the last slice intensity and depth repeat it, and the heart's coordinates go on, as
+    /// they do in training.
     ///
     /// # Panics
     /// Where `out` does not have the size of a slice.
     pub fn slice(&self, channel: Channel, z: usize, out: &mut [f32]) {
         let mut values = vec![0.0; out.len()];
+        let within = z.min(self.grid().size()[2] - 1);
         match channel {
             Channel::Intensity => {
-                self.slice_hu(z, &mut values);
+                self.slice_hu(within, &mut values);
                 for (out, hu) in out.iter_mut().zip(values) {
                     *out = self.card.window.apply(hu);
                 }
             }
             Channel::HeartDepth { unit_mm } => {
                 if let Some(depth) = &self.depth {
-                    depth.resampler.linear_slice(&depth.mm, z, -unit_mm, &mut values);
+                    depth.resampler.linear_slice(&depth.mm, within, -unit_mm, &mut values);
                 }
                 for (out, mm) in out.iter_mut().zip(values) {
                     *out = (mm / unit_mm).clamp(-1.0, 1.0) as f32;

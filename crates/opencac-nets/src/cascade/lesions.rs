@@ -8,7 +8,7 @@ use opencac_core::{Components, Connectivity3d, Grid, Mask, VolumeError};
 use crate::bundle::Label;
 use crate::segmentation::ProbabilityMap;
 
-/// Takes the label from every coronary lesion, voxels from `bound_hu` on, without a core that is surely coronary calcium;
+/// Takes the label from every coronary lesion, voxels from `bound_hu` on, without a core of at least a probability;
 /// see [`with_core`]. All arrays are of `grid`.
 pub(super) fn drop_unsure(
     grid: &Grid,

@@ -5,7 +5,7 @@ use opencac_core::score::Candidates;
 use opencac_core::{Grid, LabelMap, Mask, Part, Volume, morphology};
 use rayon::prelude::*;
 
-use super::decide::Decision;
+use super::decide::{Decided, Decision};
 use super::region::{index_box, network_grid};
 use super::tiles::{self, Channels, Tiling};
 use super::{CascadeError, NetworkInput, lesions, post};
@@ -60,7 +60,7 @@ pub fn segment_calcium(
     let seen = part.cut(scan.hu());
     let mut result = OnScan::new(card, part.grid(), &seen, &grid)?;
     run_over(card, network, &input, |z, slice| result.take(z, slice))?;
-    let (mut labels, mut probability) = (result.labels, result.probability);
+    let (mut labels, mut probability, or_metal) = (result.labels, result.probability, result.or_metal);
     for step in &card.output.then {
         match *step {
             PostStep::WithinHeart { margin_mm } => {
@@ -71,7 +71,7 @@ pub fn segment_calcium(
                 found.filter(|(_, near)| !**near).for_each(|(found, _)| (*found.0, *found.1) = (0, 0));
             }
             PostStep::SureLesions { hu, probability: least } => {
-                lesions::drop_unsure(part.grid(), &seen, &mut labels, &probability, hu, least as f32)?;
+                lesions::drop_unsure(part.grid(), &seen, &mut labels, &or_metal, hu, least as f32)?;
             }
             PostStep::MetalOrCalcium { hu, share } => {
                 lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?;
@@ -131,8 +131,9 @@ struct OnScan<'a> {
     last_network_slice: usize,
     previous: Vec<f32>,
     labels: Vec<u8>,
-    /// Probability of coronary calcium in 255ths.
+    /// Probability of coronary calcium in 255ths, and of either that or metal.
     probability: Vec<u8>,
+    or_metal: Vec<u8>,
 }
 
 impl<'a> OnScan<'a> {
@@ -171,6 +172,7 @@ impl<'a> OnScan<'a> {
             previous: Vec::new(),
             labels: vec![0; scan.voxel_count()],
             probability: vec![0; scan.voxel_count()],
+            or_metal: vec![0; scan.voxel_count()],
         })
     }
 
@@ -200,24 +202,30 @@ impl<'a> OnScan<'a> {
         let channels: Vec<&[f32]> = probabilities.chunks_exact(probabilities.len() / self.channels).collect();
         let slice = self.next * area..(self.next + 1) * area;
         let lines = self.labels[slice.clone()].par_chunks_exact_mut(width);
-        let sure = self.probability[slice.clone()].par_chunks_exact_mut(width);
+        let coronary = self.probability[slice.clone()].par_chunks_exact_mut(width);
+        let or_metal = self.or_metal[slice.clone()].par_chunks_exact_mut(width);
         let seen = self.hu[slice].par_chunks_exact(width);
         let (decision, threshold, in_plane) = (&self.decision, self.threshold, &self.in_plane);
         let least_hu = self.least_hu;
-        lines.zip(sure).zip(seen).enumerate().for_each_init(
+        lines.zip(coronary.zip(or_metal)).zip(seen).enumerate().for_each_init(
             || vec![0.0; channels.len()],
-            |values, (y, ((labels, sure), seen))| {
-                let found = labels.iter_mut().zip(sure).zip(seen).enumerate();
-                for (x, ((label, sure), _)) in found.filter(|(_, (_, hu))| **hu >= least_hu) {
+            |values, (y, ((labels, (coronary, or_metal)), seen))| {
+                let found = labels.iter_mut().zip(coronary.iter_mut().zip(or_metal)).zip(seen).enumerate();
+                for (x, ((label, (coronary, or_metal)), _)) in found.filter(|(_, (_, hu))| **hu >= least_hu) {
                     for (value, channel) in values.iter_mut().zip(&channels) {
                         *value = in_plane.linear_voxel(channel, [x, y, 0], 0.0) as f32;
                     }
-                    let coronary;
-                    (*label, coronary) = match decision {
+                    let decided = match decision {
                         Some(decision) => decision.of(values),
-                        None => (u8::from(values[0] > threshold), values[0]),
+                        None => Decided {
+                            label: u8::from(values[0] > threshold),
+                            coronary: values[0],
+                            or_metal: values[0],
+                        },
                     };
-                    *sure = ProbabilityMap::step_of(coronary);
+                    *label = decided.label;
+                    *coronary = ProbabilityMap::step_of(decided.coronary);
+                    *or_metal = ProbabilityMap::step_of(decided.or_metal);
                 }
             },
         );

@@ -156,6 +156,13 @@ fn channels_tell_where_the_heart_is() {
     assert!(value(Channel::HeartLeft, width - 1, y, z) > 0.9);
     assert!(value(Channel::HeartPosterior, x, 0, z) < -0.9);
     assert!(value(Channel::HeartSuperior, x, y, 0) < -0.8);
+    // Beyond the last slice the heart's coordinates go on, and all else is that of the last slice.
+    let last = grid.size()[2] - 1;
+    let mut along_z = |z| value(Channel::HeartSuperior, x, y, z);
+    assert!((along_z(last + 3) - along_z(last) - 3.0 * (along_z(1) - along_z(0))).abs() < 1e-5);
+    for channel in [Channel::Intensity, Channel::HeartDepth { unit_mm: 20.0 }, Channel::HeartLeft] {
+        assert_eq!(value(channel, x, y, last + 3), value(channel, x, y, last), "{channel:?}");
+    }
     let depth = Channel::HeartDepth { unit_mm: 20.0 };
     // A ball of 25 mm: its centre is deeper than the unit.
     assert_eq!(value(depth, x, y, z), 1.0);

@@ -59,7 +59,7 @@ pub(super) struct Channels {
 }
 
 /// Runs `network` over the region. `fill` makes a slice of an input channel, given channel and z, in rows of the
-/// region; `used_up` receives each slice of output in order of z, channel by channel.
+/// region; where a block is deeper than the region z may lie beyond its last slice. `used_up` receives each slice of output in order of z, channel by channel.
 pub(super) fn run(
     network: &dyn Network,
     tiling: &Tiling,
@@ -143,8 +143,8 @@ impl<'a> Slab<'a> {
             |rows, (plane, to)| {
                 let (channel, z) = (plane / depth, plane % depth);
                 if z >= filled {
-                    // Beyond the region the last slice, row and column repeat: a network knows no sharper edge than that.
-                    fill(channel, (start + z).min(tiling.region[2] - 1), rows);
+                    // Beyond the region the last row and column repeat: a network knows no sharper edge than that.
+                    fill(channel, start + z, rows);
                     spread(rows, tiling, to);
                 }
             },

@@ -16,8 +16,9 @@ use crate::load::{LoadError, read_case, read_heart};
 const DEPTH_STEP_MM: f32 = 0.25;
 /// Thickest slices that a scan is averaged to, with a hair for rounding.
 const MOST_INCREMENT_MM: f32 = 5.05;
-/// Least mean intensity of a labelled voxel in averaged slices.
-const AVERAGED_CALCIUM_HU: i32 = 110;
+/// A labelled voxel is calcium in averaged slices from the first mean intensity on, and does not teach from the second on.
+const AVERAGED_CALCIUM_HU: i32 = 130;
+const AVERAGED_UNSURE_HU: i32 = 100;
 
 /// A case to learn from.
 #[derive(Debug, Clone)]
@@ -115,7 +116,12 @@ impl View {
                 let depths: i32 = offsets.clone().map(|i| i32::from(self.depth[i])).sum();
                 depth.push((depths / factor as i32) as i8);
                 let label = offsets.map(|i| self.labels[i]).find(|label| *label != 0).unwrap_or(0);
-                labels.push(if mean >= AVERAGED_CALCIUM_HU || label == IGNORED { label } else { 0 });
+                labels.push(match mean {
+                    _ if label == 0 || label == IGNORED => label,
+                    AVERAGED_CALCIUM_HU.. => label,
+                    AVERAGED_UNSURE_HU.. => IGNORED,
+                    _ => 0,
+                });
             }
         }
         let [left, posterior, [first, step]] = self.frame;
@@ -164,15 +170,20 @@ mod tests {
         let view = View {
             size: [2, 1, 5],
             spacing_mm: [0.7, 0.7, 1.0],
-            hu: vec![40, 400, 40, 40, 0, 100, 200, 40, 9, 9],
-            labels: vec![0, 2, 0, 0, 0, 0, 3, 0, 0, 0],
+            hu: vec![40, 400, 40, 40, 0, 100, 200, 160, 9, 9],
+            labels: vec![0, 2, 0, 0, 0, 0, 0, 3, 0, 0],
             depth: vec![8; 10],
             frame: [[0.0, 0.1], [0.0, 0.1], [-1.0, 0.2]],
         };
         let thick = view.thickened(2);
         assert_eq!(thick.size, [2, 1, 2]);
-        assert_eq!(thick.hu, [40, 220, 100, 70]);
-        assert_eq!(thick.labels, [0, 2, 0, 0]);
+        assert_eq!(thick.hu, [40, 220, 100, 130]);
+        assert_eq!(thick.labels, [0, 2, 0, 3]);
+        // In slices thicker yet the one is hardly brighter than what is no calcium, the other no longer is.
+        let thicker = View { hu: vec![40, 400, 40, 0, 0, 100, 0, 40, 9, 9], ..view.clone() }.thickened(4);
+        assert_eq!((thicker.hu, thicker.labels), (vec![20, 135], vec![0, 2]));
+        let faint = View { hu: vec![40, 300, 40, 40, 0, 100, 0, 40, 9, 9], ..view }.thickened(4);
+        assert_eq!((faint.hu, faint.labels), (vec![20, 120], vec![0, IGNORED]));
         let frame = thick.frame[2];
         assert!((frame[0] + 0.9).abs() < 1e-6 && (frame[1] - 0.4).abs() < 1e-6, "{frame:?}");
         assert_eq!(thick.region().depth_mm, [2.0; 4]);

@@ -64,7 +64,10 @@ fn paint_strand(region: &mut Region, strand: &Strand, label: u8) {
                 // What is brighter already stays: calcium does not darken a stent.
                 let after = before + share * (strand.peak_hu - before).max(0.0);
                 region.hu[i] = after;
-                if after - before >= LEAST_RISE_HU && after >= CALCIUM_HU && region.labels[i] != IGNORED {
+                let was = region.labels[i];
+                // A smear, whose label is that of nothing, does not make nothing of a plaque.
+                let kept = was == IGNORED || (label == 0 && was != 0);
+                if after - before >= LEAST_RISE_HU && after >= CALCIUM_HU && !kept {
                     region.labels[i] = label;
                 }
             }
@@ -162,6 +165,20 @@ mod tests {
             peak_hu: 900.0,
         };
         assert!(share_at(&thin, centre) < 0.5);
+    }
+
+    #[test]
+    fn a_smear_over_a_plaque_leaves_its_label() {
+        let mut region = tissue();
+        let centre = [20.0 * 0.7, 20.0 * 0.7, 8.0 * 2.5];
+        let ball = |peak_hu| Strand { path_mm: vec![centre], radius_mm: 3.0, blur_mm: [0.6, 1.2], peak_hu };
+        paint(&mut region, &Deposit { label: 4, strands: vec![ball(160.0)] });
+        let labels = region.labels.clone();
+        assert!(labels.contains(&4));
+        paint(&mut region, &Deposit { label: 0, strands: vec![ball(230.0)] });
+        assert_eq!(region.labels, labels);
+        paint(&mut region, &Deposit { label: 2, strands: vec![ball(400.0)] });
+        assert!(!region.labels.contains(&4));
     }
 
     #[test]

@@ -14,6 +14,8 @@ const TURN_SD_DEG: [f32; 3] = [3.0, 3.0, 7.0];
 const SIZE_SD: f32 = 0.07;
 /// From here on a voxel may become part of the score, a little noise apart.
 pub(super) const CANDIDATE_HU: f32 = 115.0;
+/// What a blur makes so much brighter shows what lies beside it, and belongs to that as much as to nothing.
+const SMEARED_HU: f32 = 40.0;
 /// Candidates further outside the heart than this are bone and vessels that no score reaches.
 const OUTSIDE_MM: f32 = -5.0;
 /// How much candidates outside count against those in the heart, and how often and how much a voxel that is no candidate
@@ -94,7 +96,7 @@ impl Patch {
             // Up to the blur of a scan with pixels of 1.5 to 3 mm.
             let in_plane = if chance(rng, 0.7) { between(rng, 0.3, 0.9) } else { between(rng, 0.9, 1.7) };
             let through = between(rng, 0.0, 0.5);
-            self.hu = blur_axes(&self.hu, PATCH, [in_plane, in_plane, through]);
+            self.blur([in_plane, in_plane, through]);
         } else if chance(rng, 0.3) {
             let amount = between(rng, 0.3, 1.5);
             let smooth = blur_axes(&self.hu, PATCH, [1.0, 1.0, 0.0]);
@@ -105,6 +107,17 @@ impl Patch {
             let sd_hu = between(rng, 4.0_f32.ln(), 38.0_f32.ln()).exp();
             let grain = if chance(rng, 0.6) { between(rng, 0.5, 1.2) } else { 0.0 };
             add_noise(&mut self.hu, PATCH, sd_hu, [grain, grain, 0.0], rng);
+        }
+    }
+
+    /// Blurs by standard deviations in voxels.
+    fn blur(&mut self, sd: [f32; 3]) {
+        let blurred = blur_axes(&self.hu, PATCH, sd);
+        let before = std::mem::replace(&mut self.hu, blurred);
+        for ((label, before), after) in self.labels.iter_mut().zip(before).zip(&self.hu) {
+            if *label == 0 && after - before >= SMEARED_HU {
+                *label = IGNORED;
+            }
         }
     }
 
@@ -161,13 +174,10 @@ impl Patch {
     }
 
     fn beside_deposit(&self, i: usize) -> bool {
-        let [nx, ny, _] = PATCH;
-        let [x, y, _] = index_of(i, PATCH);
+        let steps = [1, PATCH[0], PATCH[0] * PATCH[1]];
+        let index = index_of(i, PATCH);
         let is = |at: usize| (1..IGNORED).contains(&self.labels[at]);
-        (x > 0 && is(i - 1))
-            || (x + 1 < nx && is(i + 1))
-            || (y > 0 && is(i - nx))
-            || (y + 1 < ny && is(i + nx))
+        (0..3).any(|k| (index[k] > 0 && is(i - steps[k])) || (index[k] + 1 < PATCH[k] && is(i + steps[k])))
     }
 }
 
@@ -200,6 +210,30 @@ mod tests {
             }
         }
         assert!(seen > 0);
+    }
+
+    #[test]
+    fn the_slice_above_a_plaque_and_what_a_blur_makes_bright_do_not_count() {
+        let rng = &mut rng(1, 0);
+        let mut patch = Patch {
+            hu: vec![40.0; PATCH.iter().product()],
+            labels: vec![0; PATCH.iter().product()],
+            depth_mm: vec![10.0; PATCH.iter().product()],
+        };
+        let area = PATCH[0] * PATCH[1];
+        let at = 16 * area + 40 * PATCH[0] + 40;
+        patch.labels[at] = 2;
+        for i in [at, at + area, at + 2 * area, at - area] {
+            patch.hu[i] = 900.0;
+        }
+        assert_eq!(
+            [at, at + area, at + 2 * area, at - area].map(|i| patch.weight(i, rng)),
+            [1.0, 0.0, 1.0, 0.0]
+        );
+        patch.blur([0.9, 0.9, 0.0]);
+        let beside = at + 1;
+        assert!(patch.hu[beside] > 40.0 + 40.0, "{}", patch.hu[beside]);
+        assert_eq!((patch.labels[at], patch.labels[beside], patch.labels[at + 9]), (2, IGNORED, 0));
     }
 
     #[test]

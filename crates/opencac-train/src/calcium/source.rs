@@ -16,8 +16,9 @@ use crate::sample::{Drawn, SampleSource};
 
 /// Patches drawn from one heart with its deposits: painting takes longer than cutting.
 const PATCHES_A_HEART: u64 = 4;
-/// Painted hearts that are kept at least.
-const KEPT: usize = 4;
+/// Hearts whose patches take turns, so that a batch shows as many scanners and thicknesses as it has patches: its
+/// normalisation is to be that of all hearts.
+const HEARTS_IN_TURN: u64 = 6;
 /// Added to the seed where patches are drawn, so that they share no random numbers with the hearts.
 const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
 
@@ -49,8 +50,8 @@ impl CalciumSource {
     /// A source over cases, each drawn as often as the others of its kind.
     pub fn new(cases: Vec<CalciumCase>, seed: u64) -> Self {
         let (synthetic, real) = cases.into_iter().partition(|case| case.synthetic);
-        // One for each thread that draws, of which there are no more than processors.
-        let kept = std::thread::available_parallelism().map_or(KEPT, |threads| threads.get().max(KEPT));
+        // Those whose patches take turns, and one more for each thread that draws, of which there are no more than processors.
+        let kept = HEARTS_IN_TURN as usize + std::thread::available_parallelism().map_or(1, usize::from);
         Self { real, synthetic, seed, painted: Mutex::default(), kept }
     }
 
@@ -90,7 +91,7 @@ impl SampleSource for CalciumSource {
     }
 
     fn draw(&self, index: u64) -> Drawn {
-        let painted = self.painted(index / PATCHES_A_HEART);
+        let painted = self.painted(heart_of(index));
         let mut rng = rng(self.seed.wrapping_add(PATCH_STREAM), index);
         let rng = &mut rng;
         let aim = painted.aims.pick(&painted.region, rng);
@@ -104,6 +105,11 @@ impl SampleSource for CalciumSource {
         patch.vary(rng);
         patch.drawn(&Frame::jittered(painted.frame, painted.region.spacing_mm, start, rng), bulge, rng)
     }
+}
+
+/// The number of the heart that a patch is of.
+fn heart_of(index: u64) -> u64 {
+    index / (HEARTS_IN_TURN * PATCHES_A_HEART) * HEARTS_IN_TURN + index % HEARTS_IN_TURN
 }
 
 /// Phantoms have their calcium, just where their vessels and valves are; most real hearts have none and get some.
@@ -146,5 +152,12 @@ mod tests {
             }
         }
         assert!(seen[7] > 0 && seen[1..=4].iter().sum::<usize>() > 0, "{seen:?}");
+    }
+
+    #[test]
+    fn a_batch_is_of_several_hearts_and_each_heart_has_its_patches() {
+        let hearts: Vec<u64> = (0..48).map(heart_of).collect();
+        assert_eq!(hearts[18..30], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        assert!((0..12).all(|heart| hearts.iter().filter(|h| **h == heart).count() == 4));
     }
 }
