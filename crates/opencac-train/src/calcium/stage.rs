@@ -27,7 +27,7 @@ const WITHIN_MM: f64 = 4.0;
 const FAINTEST_HU: i16 = 100;
 /// What the scoring calls calcium, and how sure the network must be of a part of each lesion.
 const CALCIUM_HU: i16 = 130;
-const SURE: f64 = 0.75;
+const SURE: f64 = 0.85;
 /// Metal is at least this share of the bright thing that it is seen in, or it is the rim of a bone.
 const METAL_SHARE: f64 = 0.5;
 /// A lesion is metal where so much of it is: of a stent nearly all, of a dense plaque a part.
