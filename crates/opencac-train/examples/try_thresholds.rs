@@ -1,4 +1,4 @@
-//! Scores of scans under several odds of classes and cores of lesions, from one run of the networks: how the constants of
+//! Scores of scans under several odds of metal and cores of lesions, from one run of the networks: how the constants of
 //! `calcium::stage` were chosen, and where the network errs.
 //!
 //! `try_thresholds BUNDLE phantoms FIRST COUNT` or `try_thresholds BUNDLE cases DATA TABLE` prints a line of JSON a scan: its

@@ -59,7 +59,8 @@ pub(super) struct Channels {
 }
 
 /// Runs `network` over the region. `fill` makes a slice of an input channel, given channel and z, in rows of the
-/// region; where a block is deeper than the region z may lie beyond its last slice. `used_up` receives each slice of output in order of z, channel by channel.
+/// region; where a block is deeper than the region, z may lie beyond its last slice. `used_up` receives each slice of
+/// output in order of z, channel by channel.
 pub(super) fn run(
     network: &dyn Network,
     tiling: &Tiling,

@@ -54,8 +54,8 @@ impl Aims {
         aims
     }
 
-    /// What a patch lies about: a coronary deposit, another one, metal, something else that is bright, in the heart or beside it, or
-    /// anything in the heart. Of the classes that are there each is as likely as the others, however small.
+    /// What a patch lies about: a coronary deposit, another one, metal, something else that is bright, in the heart or
+    /// beside it, or anything in the heart. Of the classes that are there each is as likely as the others, however small.
     pub(super) fn pick(&self, region: &Region, rng: &mut Rng) -> Aim {
         let one_of = |places: &Vec<usize>, rng: &mut Rng| places.get(below(rng, places.len())).copied();
         let of_classes = |classes: RangeInclusive<u8>, rng: &mut Rng| {

@@ -50,7 +50,8 @@ impl CalciumSource {
     /// A source over cases, each drawn as often as the others of its kind.
     pub fn new(cases: Vec<CalciumCase>, seed: u64) -> Self {
         let (synthetic, real) = cases.into_iter().partition(|case| case.synthetic);
-        // Those whose patches take turns, and one more for each thread that draws, of which there are no more than processors.
+        // Those whose patches take turns, and one more for each thread that draws, of which there are no more than
+        // processors.
         let kept = HEARTS_IN_TURN as usize + std::thread::available_parallelism().map_or(1, usize::from);
         Self { real, synthetic, seed, painted: Mutex::default(), kept }
     }
