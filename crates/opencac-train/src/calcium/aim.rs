@@ -64,13 +64,13 @@ impl Aims {
             present.get(below(rng, present.len())).copied()
         };
         let found = match between(rng, 0.0, 1.0) {
-            w if w < 0.40 => of_classes(1..=4, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel),
-            w if w < 0.56 => {
+            w if w < 0.36 => of_classes(1..=4, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel),
+            w if w < 0.58 => {
                 of_classes(5..=METAL, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel)
             }
             // Which a large plaque is taken for, and which the classes above leave few patches for.
-            w if w < 0.62 => one_of(&self.classes[usize::from(METAL)], rng).map(Aim::Voxel),
-            w if w < 0.76 => one_of(&self.bright, rng).map(Aim::Voxel),
+            w if w < 0.64 => one_of(&self.classes[usize::from(METAL)], rng).map(Aim::Voxel),
+            w if w < 0.77 => one_of(&self.bright, rng).map(Aim::Voxel),
             w if w < 0.86 => one_of(&self.far, rng).map(Aim::Held),
             _ => None,
         };

@@ -23,8 +23,12 @@ const OUTSIDE_MM: f32 = -5.0;
 const OUTSIDE_WEIGHT: f32 = 0.03;
 const PLAIN_SHARE: f64 = 0.02;
 const PLAIN_WEIGHT: f32 = 0.1;
-/// The voxels of a class in a patch count together as much as so many, and the square root of their number more.
+/// The voxels of a class in a patch count together as much as so many, and a power of their number more.
 const EVEN_VOXELS: f32 = 20.0;
+/// The power within a patch: with a smaller one, the outskirts of a large thing are better called the small thing beside it.
+const POWER_WITHIN: f32 = 0.75;
+/// The power between patches: how much more those with large things count than those with small ones.
+const POWER_BETWEEN: f32 = 0.5;
 /// What is none of the classes counts together at most this many times as much as the classes, and this at least.
 const NOTHING_SHARE: f32 = 1.5;
 const NOTHING_LEAST: f32 = 80.0;
@@ -162,14 +166,20 @@ impl Patch {
         for (w, label) in weight.iter().zip(&self.labels).filter(|(_, label)| **label != IGNORED) {
             sums[usize::from(*label)] += w;
         }
-        let mut factors =
-            sums.map(|sum: f32| if sum > EVEN_VOXELS { (EVEN_VOXELS / sum).sqrt() } else { 1.0 });
-        let classes: f32 = (1..CLASSES).map(|c| sums[c] * factors[c]).sum();
-        // Together the classes weigh what their number deserves, and nothing in proportion to them.
-        let most = (NOTHING_SHARE * classes).max(NOTHING_LEAST);
-        factors[0] = if sums[0] > most { most / sums[0] } else { 1.0 };
+        let among_classes = |power: f32| {
+            let of_class = |sum: f32| (sum / EVEN_VOXELS).max(1.0).powf(power - 1.0);
+            let mut factors = sums.map(of_class);
+            let classes: f32 = (1..CLASSES).map(|c| sums[c] * factors[c]).sum();
+            // Together the classes weigh what their number deserves, and nothing in proportion to them.
+            let most = (NOTHING_SHARE * classes).max(NOTHING_LEAST);
+            factors[0] = if sums[0] > most { most / sums[0] } else { 1.0 };
+            let whole: f32 = sums.iter().zip(factors).map(|(sum, factor)| sum * factor).sum();
+            (factors, whole)
+        };
+        let ((factors, within), (_, between)) = (among_classes(POWER_WITHIN), among_classes(POWER_BETWEEN));
+        let patch = if within > 0.0 { between / within } else { 1.0 };
         for (w, label) in weight.iter_mut().zip(&self.labels).filter(|(_, label)| **label != IGNORED) {
-            *w *= factors[usize::from(*label)];
+            *w *= patch * factors[usize::from(*label)];
         }
     }
 
@@ -234,6 +244,28 @@ mod tests {
         let beside = at + 1;
         assert!(patch.hu[beside] > 40.0 + 40.0, "{}", patch.hu[beside]);
         assert_eq!((patch.labels[at], patch.labels[beside], patch.labels[at + 9]), (2, IGNORED, 0));
+    }
+
+    #[test]
+    fn a_small_thing_beside_a_large_one_counts_little_more_a_voxel() {
+        let patch = |large: usize| {
+            let mut labels = vec![IGNORED; PATCH.iter().product()];
+            labels[..30].fill(3);
+            labels[30..30 + large].fill(7);
+            let patch = Patch { hu: vec![400.0; labels.len()], depth_mm: vec![10.0; labels.len()], labels };
+            let mut weight = vec![0.0; patch.hu.len()];
+            weight[..30 + large].fill(1.0);
+            patch.balance(&mut weight);
+            weight
+        };
+        let (alone, both) = (patch(0), patch(3000));
+        let whole: f32 = alone.iter().sum();
+        assert!((24.0..25.0).contains(&whole), "{whole}");
+        // Their sum grows with the root of the voxels.
+        let whole: f32 = both.iter().sum();
+        assert!((265.0..275.0).contains(&whole), "{whole}");
+        let ratio = both[0] / both[30];
+        assert!((3.1..3.2).contains(&ratio), "{ratio}");
     }
 
     #[test]
