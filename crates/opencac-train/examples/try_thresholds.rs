@@ -2,7 +2,7 @@
 //! `calcium::stage` were chosen, and where the network errs.
 //!
 //! `try_thresholds BUNDLE phantoms FIRST COUNT` or `try_thresholds BUNDLE cases DATA TABLE` prints a line of JSON a scan: its
-//! name, the true score, the score of each variant by `odds of metal,core`, and with the last of them every
+//! name, the true score, the score of each variant by `odds of metal,share of metal,core`, and with the last of them every
 //! bright thing of which something is coronary or metal, truly or as found: its volume, peak, and voxels by label (0 none).
 
 use std::cell::OnceCell;
@@ -23,20 +23,23 @@ use opencac_train::load::read_case;
 use opencac_train::phantoms::test_spec;
 use serde_json::{Value, json};
 
-/// Odds of metal against those of the bundle, and least probability of a lesion's core.
-const VARIANTS: [(f64, f64); 12] = [
-    (0.25, 0.75),
-    (0.5, 0.5),
-    (0.5, 0.75),
-    (2.0, 0.5),
-    (2.0, 0.75),
-    (1.0, 0.5),
-    (1.0, 0.6),
-    (1.0, 0.7),
-    (1.0, 0.85),
-    (1.0, 0.9),
-    (1.0, 0.95),
-    (1.0, 0.75),
+/// Odds of metal against those of the bundle, share of metal from which a lesion is metal, and least probability of a
+/// lesion's core.
+const VARIANTS: [(f64, f64, f64); 14] = [
+    (0.5, 0.75, 0.85),
+    (2.0, 0.75, 0.85),
+    (0.67, 0.5, 0.85),
+    (1.0, 0.5, 0.85),
+    (1.33, 0.5, 0.85),
+    (1.67, 0.5, 0.85),
+    (0.5, 0.25, 0.85),
+    (0.67, 0.25, 0.85),
+    (1.0, 0.25, 0.85),
+    (0.5, 0.1, 0.85),
+    (0.67, 0.1, 0.85),
+    (1.0, 0.5, 0.75),
+    (1.0, 0.5, 0.9),
+    (1.0, 0.75, 0.85),
 ];
 /// Things below this volume are not told.
 const TOLD_MM3: f64 = 2.0;
@@ -96,11 +99,11 @@ fn try_all(bundle: &Bundle, scan: &Scan) -> Result<(), Box<dyn Error>> {
     let truth = score(&scan.clean, &Candidates::Labels(scan.labels.clone()), &protocol)?;
     let again = Again { network: &network, said: OnceCell::new() };
     let (mut scores, mut last) = (BTreeMap::new(), None);
-    for (metal, core) in VARIANTS {
-        let varied = varied(&card, metal, core);
+    for (metal, share, core) in VARIANTS {
+        let varied = varied(&card, metal, share, core);
         let found = segment_calcium(&varied, &again, &scan.volume, Some(&heart))?;
         let totals = score(&scan.volume, &found.candidates, &protocol)?.totals;
-        scores.insert(format!("{metal},{core}"), totals.agatston);
+        scores.insert(format!("{metal},{share},{core}"), totals.agatston);
         last = Some(found.candidates);
     }
     let things = match last {
@@ -129,12 +132,14 @@ impl Network for Again<'_> {
 }
 
 /// The card with other odds and another core.
-fn varied(card: &StageCard, metal: f64, core: f64) -> StageCard {
+fn varied(card: &StageCard, metal: f64, metal_share: f64, core: f64) -> StageCard {
     let mut card = card.clone();
     *card.output.odds.entry(Label::Metal).or_insert(1.0) *= metal;
     for step in &mut card.output.then {
-        if let PostStep::SureLesions { probability, .. } = step {
-            *probability = core;
+        match step {
+            PostStep::SureLesions { probability, .. } => *probability = core,
+            PostStep::MetalOrCalcium { share, .. } => *share = metal_share,
+            _ => {}
         }
     }
     card
