@@ -19,8 +19,12 @@ pub(super) fn clean(
             PostStep::Dilate { voxels } => morphology::dilated(&mask, voxels),
             PostStep::FillHoles => morphology::holes_filled_per_slice(&mask),
             PostStep::FlattenTop { share } => with_flat_top(&mask, share)?,
-            // Those for calcium, which a card for the heart does not have.
-            _ => mask,
+            // Those for calcium, which a card for the heart does not have: named, so that no new step is forgotten here.
+            PostStep::WithinHeart { .. }
+            | PostStep::AtLeast { .. }
+            | PostStep::SureLesions { .. }
+            | PostStep::MetalOrCalcium { .. }
+            | PostStep::WholeMetal { .. } => mask,
         };
     }
     Ok(mask)
