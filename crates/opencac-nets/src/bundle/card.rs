@@ -320,25 +320,6 @@ pub enum PostStep {
     },
 }
 
-impl PostStep {
-    /// Whether the step is for calcium; the others are for the heart.
-    pub fn is_for_calcium(&self) -> bool {
-        match self {
-            Self::LargestComponent
-            | Self::RemoveBelow { .. }
-            | Self::OpenInPlane { .. }
-            | Self::Dilate { .. }
-            | Self::FillHoles
-            | Self::FlattenTop { .. } => false,
-            Self::AtLeast { .. }
-            | Self::SureLesions { .. }
-            | Self::MetalOrCalcium { .. }
-            | Self::WholeMetal { .. }
-            | Self::WithinHeart { .. } => true,
-        }
-    }
-}
-
 impl Method {
     /// A cascade of described stages.
     pub fn cascade(mut stages: BTreeMap<Stage, StageCard>) -> Self {

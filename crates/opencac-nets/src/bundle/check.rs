@@ -168,27 +168,33 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
         at.unless(fit, "output.odds", times, "above 0")?;
     }
     at.unless((0.0..1.0).contains(threshold), "output.threshold", threshold, "0 or more, under 1")?;
-    let metal = labels.contains(&Label::Metal);
     for step in then {
-        let mut known = step.is_for_calcium() == (stage == Stage::Calcium);
-        match step {
+        let known = match step {
             PostStep::WithinHeart { margin_mm } => {
-                let fit = (0.0..=MAX_MARGIN_MM).contains(margin_mm);
-                at.unless(fit, "output.then margin_mm", margin_mm, "0 to 1000")?;
+                at.unless(
+                    (0.0..=MAX_MARGIN_MM).contains(margin_mm),
+                    "output.then margin_mm",
+                    margin_mm,
+                    "0 to 1000",
+                )?;
+                stage == Stage::Calcium
             }
             PostStep::SureLesions { probability, .. } => {
                 let fit = (0.0..=1.0).contains(probability);
                 at.unless(fit, "output.then probability", probability, "0 to 1")?;
+                stage == Stage::Calcium
             }
+            PostStep::AtLeast { .. } => stage == Stage::Calcium,
             PostStep::WholeMetal { share, .. } | PostStep::MetalOrCalcium { share, .. } => {
                 at.unless((0.0..=1.0).contains(share), "output.then share", share, "0 to 1")?;
-                known &= metal;
+                stage == Stage::Calcium && labels.contains(&Label::Metal)
             }
             PostStep::FlattenTop { share } => {
                 at.unless((0.0..1.0).contains(share), "output.then share", share, "0 or more, under 1")?;
+                stage != Stage::Calcium
             }
-            _ => {}
-        }
+            _ => stage != Stage::Calcium,
+        };
         let expected = "within_heart, at_least, sure_lesions or (where metal is a label) metal_or_calcium and whole_metal \
              for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
