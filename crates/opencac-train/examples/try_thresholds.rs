@@ -1,5 +1,5 @@
-//! Scores of scans under several odds of metal and cores of lesions, from one run of the networks: how the constants of
-//! `calcium::stage` were chosen, and where the network errs.
+//! Scores of scans under several odds and shares of metal and cores of lesions, from one run of the networks: how the
+//! constants of `calcium::stage` were chosen, and where the network errs.
 //!
 //! `try_thresholds BUNDLE phantoms FIRST COUNT` or `try_thresholds BUNDLE cases DATA TABLE` prints a line of JSON a scan: its
 //! name, the true score, the score of each variant by `odds of metal,share of metal,core`, and with the last of them every
@@ -131,7 +131,7 @@ impl Network for Again<'_> {
     }
 }
 
-/// The card with other odds and another core.
+/// The card with other odds and another share of metal, and another core.
 fn varied(card: &StageCard, metal: f64, metal_share: f64, core: f64) -> StageCard {
     let mut card = card.clone();
     *card.output.odds.entry(Label::Metal).or_insert(1.0) *= metal;
