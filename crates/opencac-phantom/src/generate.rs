@@ -48,6 +48,9 @@ pub enum PhantomError {
         /// Largest value.
         high: f64,
     },
+    /// A phantom was asked for of a chest that is another one.
+    #[error("the specification has another chest or scanner than the chest that was drawn")]
+    OtherChest,
     /// A score was asked for without coronary deposits to reach it.
     #[error(
         "an Agatston score of {wanted} was asked for, but no coronary deposit is planned that could be scaled"
@@ -93,32 +96,99 @@ pub struct Phantom {
 /// # Errors
 /// For an impossible grid or field, or a score that scaling the planned deposits does not reach.
 pub fn generate(spec: &PhantomSpec) -> Result<Phantom, PhantomError> {
-    check(spec)?;
-    let grid = grid_of(&spec.scan)?;
-    let anatomy = Anatomy::new(spec);
-    let motion = Motion::new(&spec.scanner, Rng::new(spec.seed, 3).range(0.0, std::f64::consts::TAU));
-    let kernel = Kernel::point_spread(spec.scanner.sharpness, spec.scan.pixel_mm);
-    let tissue = draw_tissue(spec, &anatomy, motion, &kernel);
-    let press = Press { scan: &spec.scan, shift: spec.body.shift_mm, kernel, motion, anatomy: &anatomy };
-    let others = other_patches(spec, &press);
-    let spec = solve::solved(spec, &press, &grid, &tissue, &others)?;
-    let mut patches = coronary_patches(&spec, &press);
-    patches.extend(others);
-    let finished = finish(&spec, &anatomy, tissue, &patches);
+    let mut chest = Chest::of(spec)?;
+    let tissue = std::mem::take(&mut chest.tissue);
+    chest.filled(spec, tissue)
+}
 
-    let noise_free = Volume::new(grid.clone(), finished.noise_free)?;
-    let labels = LabelMap::new(grid.clone(), finished.labels)?;
-    let candidates = Candidates::Labels(labels.clone());
-    let score = score(&noise_free, &candidates, &Protocol::agatston_130())?;
-    let heart = heart_mask(&spec, &anatomy, &grid)?;
-    let heart_ml = heart.count() as f64 * grid.voxel_volume_mm3() / 1000.0;
-    let truth = Truth {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        spec,
-        noise_free: ScoreTruth::new(&score),
-        heart_ml,
-    };
-    Ok(Phantom { volume: Volume::new(grid, finished.scan)?, noise_free, labels, heart, truth })
+/// A chest in a scanner, before noise and without calcium and metal. Drawing it is most of the work of a phantom, and is the
+/// same for all that differ only in what is put into it and in the level of the noise.
+#[derive(Debug)]
+pub struct Chest {
+    spec: PhantomSpec,
+    grid: Grid,
+    anatomy: Anatomy,
+    motion: Motion,
+    kernel: Kernel,
+    tissue: Vec<f32>,
+    heart: Mask,
+}
+
+impl Chest {
+    /// The chest of a specification.
+    ///
+    /// # Errors
+    /// For an impossible grid or field.
+    pub fn of(spec: &PhantomSpec) -> Result<Self, PhantomError> {
+        check(spec)?;
+        let grid = grid_of(&spec.scan)?;
+        let anatomy = Anatomy::new(spec);
+        let motion = Motion::new(&spec.scanner, Rng::new(spec.seed, 3).range(0.0, std::f64::consts::TAU));
+        let kernel = Kernel::point_spread(spec.scanner.sharpness, spec.scan.pixel_mm);
+        let tissue = draw_tissue(spec, &anatomy, motion, &kernel);
+        let heart = heart_mask(spec, &anatomy, &grid)?;
+        Ok(Self { spec: spec.clone(), grid, anatomy, motion, kernel, tissue, heart })
+    }
+
+    /// The scan's grid.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The heart, as [`Phantom::heart`].
+    pub fn heart(&self) -> &Mask {
+        &self.heart
+    }
+
+    /// The phantom of a specification with this chest: the same that [`generate`] makes of it.
+    ///
+    /// # Errors
+    /// [`PhantomError::OtherChest`] where the specification has another chest or scanner, and as [`generate`].
+    pub fn phantom(&self, spec: &PhantomSpec) -> Result<Phantom, PhantomError> {
+        if bare(spec) != bare(&self.spec) {
+            return Err(PhantomError::OtherChest);
+        }
+        check(spec)?;
+        self.filled(spec, self.tissue.clone())
+    }
+
+    fn filled(&self, spec: &PhantomSpec, tissue: Vec<f32>) -> Result<Phantom, PhantomError> {
+        let press = Press {
+            scan: &self.spec.scan,
+            shift: self.spec.body.shift_mm,
+            kernel: self.kernel.clone(),
+            motion: self.motion,
+            anatomy: &self.anatomy,
+        };
+        let others = other_patches(spec, &press);
+        let spec = solve::solved(spec, &press, &self.grid, &tissue, &others)?;
+        let mut patches = coronary_patches(&spec, &press);
+        patches.extend(others);
+        let finished = finish(&spec, &self.anatomy, tissue, &patches);
+
+        let noise_free = Volume::new(self.grid.clone(), finished.noise_free)?;
+        let labels = LabelMap::new(self.grid.clone(), finished.labels)?;
+        let candidates = Candidates::Labels(labels.clone());
+        let score = score(&noise_free, &candidates, &Protocol::agatston_130())?;
+        let heart = self.heart.clone();
+        let heart_ml = heart.count() as f64 * self.grid.voxel_volume_mm3() / 1000.0;
+        let truth = Truth {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            spec,
+            noise_free: ScoreTruth::new(&score),
+            heart_ml,
+        };
+        let volume = Volume::new(self.grid.clone(), finished.scan)?;
+        Ok(Phantom { volume, noise_free, labels, heart, truth })
+    }
+}
+
+/// What a chest is drawn from: a specification without calcium, metal and noise.
+fn bare(spec: &PhantomSpec) -> PhantomSpec {
+    let mut bare =
+        PhantomSpec { deposits: Vec::new(), confounders: Vec::new(), agatston: None, ..spec.clone() };
+    bare.scanner.noise_sd_hu = 0.0;
+    bare
 }
 
 fn check(spec: &PhantomSpec) -> Result<(), PhantomError> {

@@ -18,7 +18,7 @@ mod texture;
 mod tissue;
 mod truth;
 
-pub use generate::{Phantom, PhantomError, generate};
+pub use generate::{Chest, Phantom, PhantomError, generate};
 pub use random::Variety;
 pub use spec::{
     BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,

@@ -21,7 +21,7 @@ pub struct Variety {
     pub cartilage: f64,
     /// Share with intravenous contrast.
     pub contrast: f64,
-    /// Share with one or two coronary plaques of 150 to 1200 mm^3 beside what `coronary_calcium` gives.
+    /// Share with one or two coronary plaques of 60 to 1200 mm^3 beside what `coronary_calcium` gives.
     pub large_plaque: f64,
     /// Share with a stent.
     pub stent: f64,
@@ -74,7 +74,7 @@ impl PhantomSpec {
         let rng = &mut Rng::new(seed, 10);
         let body = body(rng);
         let heart = heart(rng, &body);
-        let mut spec = Self {
+        let spec = Self {
             seed,
             scan: scan(rng, variety, &body),
             contrast: contrast(rng, variety),
@@ -85,17 +85,30 @@ impl PhantomSpec {
             confounders: Vec::new(),
             agatston: None,
         };
-        if rng.chance(variety.coronary_calcium) {
-            spec.deposits = coronary_plan(&mut Rng::new(seed, 11), None);
-        }
-        spec.deposits.extend(large_plan(&mut Rng::new(seed, 15), variety.large_plaque));
-        spec.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
-        spec.deposits.extend(root_plan(&mut Rng::new(seed, 17), variety.root_calcium));
+        let coronary = rng.chance(variety.coronary_calcium);
+        spec.holding(seed, coronary, variety)
+    }
+
+    /// The same chest in the same scanner with calcium, metal and a level of noise drawn from another seed; see
+    /// [`Chest`](crate::Chest).
+    pub fn filled_anew(mut self, seed: u64, variety: &Variety) -> Self {
+        let rng = &mut Rng::new(seed, 19);
+        self.agatston = None;
+        self.scanner.noise_sd_hu = noise_sd_hu(rng, variety);
+        let coronary = rng.chance(variety.coronary_calcium);
+        self.holding(seed, coronary, variety)
+    }
+
+    fn holding(mut self, seed: u64, coronary: bool, variety: &Variety) -> Self {
+        self.deposits = if coronary { coronary_plan(&mut Rng::new(seed, 11), None) } else { Vec::new() };
+        self.deposits.extend(large_plan(&mut Rng::new(seed, 15), variety.large_plaque));
+        self.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
+        self.deposits.extend(root_plan(&mut Rng::new(seed, 17), variety.root_calcium));
         let [low, high] = variety.stent_hu;
         let stent_hu = Rng::new(seed, 16).range(low, high);
-        spec.confounders = confounders(&mut Rng::new(seed, 13), variety, stent_hu);
-        spec.confounders.extend(cartilage_plan(&mut Rng::new(seed, 18), variety.cartilage));
-        spec
+        self.confounders = confounders(&mut Rng::new(seed, 13), variety, stent_hu);
+        self.confounders.extend(cartilage_plan(&mut Rng::new(seed, 18), variety.cartilage));
+        self
     }
 
     /// The same phantom with newly drawn coronary deposits that will be scaled to a score.
@@ -203,13 +216,11 @@ fn contrast(rng: &mut Rng, variety: &Variety) -> Contrast {
 }
 
 fn scanner(rng: &mut Rng, variety: &Variety) -> ScannerSpec {
-    let [low, high] = variety.noise_sd_hu;
     let split = variety.motion_mm * rng.unit() * rng.unit();
     ScannerSpec {
         tube_kvp: [120.0, 120.0, 120.0, 120.0, 110.0, 100.0, 130.0, 140.0][rng.below(8)],
         sharpness: rng.range(variety.sharpness[0], variety.sharpness[1]),
-        // Even in the logarithm: doubling the dose is one step anywhere.
-        noise_sd_hu: (rng.range(low.max(0.1).ln(), high.max(0.1).ln())).exp(),
+        noise_sd_hu: noise_sd_hu(rng, variety),
         streak_sd_hu: rng.range(3.0, 30.0),
         beam_hardening_hu: rng.range(0.0, 15.0),
         motion_shift_mm: variety.motion_mm * 0.5 * rng.unit() * rng.unit(),
@@ -219,8 +230,14 @@ fn scanner(rng: &mut Rng, variety: &Variety) -> ScannerSpec {
     }
 }
 
+/// Even in the logarithm: doubling the dose is one step anywhere.
+fn noise_sd_hu(rng: &mut Rng, variety: &Variety) -> f64 {
+    let [low, high] = variety.noise_sd_hu.map(|sd| sd.max(0.1).ln());
+    rng.range(low, high).exp()
+}
+
 /// Volumes of plaques that pass for stents.
-const LARGE_MM3: [f64; 2] = [150.0, 1200.0];
+const LARGE_MM3: [f64; 2] = [60.0, 1200.0];
 
 /// Attenuation of a plaque's mineral: grows with its volume, with a spread between plaques. Together with the blur it
 /// gives the peaks of real native scans (medians 158 HU below 8 mm^3, 340 at 8-50, 640 above).

@@ -6,7 +6,8 @@
 use opencac_core::score::{Candidates, Protocol, score};
 use opencac_core::{LabelMap, PatientPoint, VoxelIndex};
 use opencac_phantom::{
-    Confounder, Contrast, Deposit, Phantom, PhantomError, PhantomSpec, STENT_HU, Site, Variety, generate,
+    Chest, Confounder, Contrast, Deposit, Phantom, PhantomError, PhantomSpec, STENT_HU, Site, Variety,
+    generate,
 };
 
 /// The average person on a coarse grid, quick to draw.
@@ -44,6 +45,23 @@ fn the_same_seed_gives_the_same_scan_on_any_number_of_threads() {
     assert!(one.volume == three.volume && one.labels == three.labels && one.heart == three.heart);
     assert_eq!(one.truth, three.truth);
     assert!(made(&PhantomSpec { seed: 5, ..spec }).volume != one.volume);
+}
+
+#[test]
+fn a_chest_that_is_filled_anew_is_the_one_drawn_for_it() {
+    let variety = Variety { stent: 1.0, ..Variety::chest() };
+    let first = PhantomSpec { scan: small(4).scan, ..PhantomSpec::random(4, &variety) };
+    let other = first.clone().filled_anew(9, &variety);
+    assert!(other.confounders != first.confounders && other.scanner != first.scanner);
+    let chest = Chest::of(&first).unwrap();
+    for spec in [&first, &other] {
+        let (filled, drawn) = (chest.phantom(spec).unwrap(), made(spec));
+        assert!(
+            filled.volume == drawn.volume && filled.labels == drawn.labels && filled.heart == drawn.heart
+        );
+        assert_eq!(filled.truth, drawn.truth);
+    }
+    assert_eq!(chest.phantom(&small(4)).unwrap_err(), PhantomError::OtherChest);
 }
 
 #[test]
