@@ -19,5 +19,5 @@ mkdir -p "$out"
 train heart "$out/heart"
 # Calcium is learned from synthetic hearts alone: every patient is left out, and tests what was learned.
 patients=$(sed -n 's/^[^#,]*,\([^,]*\),.*/\1/p' "$here/calcium.csv" | grep -vx patient | sort -u | paste -sd, -)
-train calcium "$out/calcium" --leave-out "$patients" --find-hearts "$out/heart/bundle" --phantoms 464 --steps 10000 --seed 11
+train calcium "$out/calcium" --leave-out "$patients" --find-hearts "$out/heart/bundle" --phantoms 256 --steps 10000 --seed 11
 "$opencac" model join "$out/heart/bundle" "$out/calcium/bundle" --name opencac-base --out "$out" --overwrite

@@ -15,7 +15,7 @@ use crate::calcium::{self, CalciumCase, CalciumSource};
 use crate::cases::{self, Case, CasesError};
 use crate::heart::{self, HeartCase, HeartSource};
 use crate::load::LoadError;
-use crate::phantoms::{self, FIRST_SEED};
+use crate::phantoms::{self, FIRST_SEED, Filling};
 use crate::recipe;
 use crate::run::{self, Pace, RUN_FILE, RunError, RunSettings, Sources};
 use crate::sample::SampleSource;
@@ -245,21 +245,24 @@ impl Job {
         watch: &mut dyn Watch,
     ) -> Result<Vec<CalciumCase>, LoadError> {
         let load = |number: u64| {
-            let id = format!("phantom-{number}");
+            let patient = format!("phantom-{number}");
             let kept = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, input, finder)
-                .map_err(|source| LoadError::Synthetic { id: id.clone(), source: Box::new(source) })?;
+                .map_err(|source| LoadError::Synthetic { id: patient.clone(), source: Box::new(source) })?;
             // With the mask's name in it: a run in other hearts is another run.
             let mask = kept.heart.file_stem().unwrap_or_default().to_string_lossy();
-            let case = Case {
-                patient: id.clone(),
-                id: format!("{id} {mask}"),
-                image: kept.scan,
-                mask: Some(kept.labels),
-                labels: BTreeSet::new(),
-                heart: Some(kept.heart),
-                expert: false,
+            let case = |(filling, files): (usize, Filling)| {
+                let case = Case {
+                    patient: patient.clone(),
+                    id: format!("{patient} {filling} {mask}"),
+                    image: files.scan,
+                    mask: Some(files.labels),
+                    labels: BTreeSet::new(),
+                    heart: Some(kept.heart.clone()),
+                    expert: false,
+                };
+                Ok(CalciumCase { synthetic: true, ..CalciumCase::load(&case, input)? })
             };
-            Ok(CalciumCase { synthetic: true, ..CalciumCase::load(&case, input)? })
+            kept.fillings.into_iter().enumerate().map(case).collect::<Result<Vec<_>, LoadError>>()
         };
         let mut hearts = Vec::new();
         let at_once = rayon::current_num_threads().max(1) as u64;
@@ -268,7 +271,8 @@ impl Job {
             let which = first - range.start + 1;
             watch.begin(&format!("synthetic heart {which} of {}", self.phantoms), None);
             let numbers = first..(first + at_once).min(range.end);
-            hearts.extend(numbers.into_par_iter().map(load).collect::<Result<Vec<_>, LoadError>>()?);
+            let made = numbers.into_par_iter().map(load).collect::<Result<Vec<_>, LoadError>>()?;
+            hearts.extend(made.into_iter().flatten());
         }
         Ok(hearts)
     }

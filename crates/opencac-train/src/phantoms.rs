@@ -9,7 +9,7 @@ use opencac_formats::nifti::{NiftiWriteError, write_labels, write_mask, write_vo
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, InputCard, Region};
 use opencac_nets::cascade::{CascadeError, find_heart, network_grid};
-use opencac_phantom::{Phantom, PhantomError, PhantomSpec, Variety, generate};
+use opencac_phantom::{Chest, Phantom, PhantomError, PhantomSpec, Variety, generate};
 use thiserror::Error;
 
 /// Columns and rows of the coarse chests that the heart network learns from: with their field of about 400 mm close to
@@ -28,21 +28,29 @@ const FIELD_MARGIN_MM: f64 = 18.0;
 /// its score is wrong whatever the calcium network does.
 const LEAST_DICE: f64 = 0.8;
 
-/// Names of scan and labels in the folder of a synthetic case.
-const SCAN: &str = "scan.nii";
-const LABELS: &str = "labels.nii";
-/// Its specification beside them: hearts of another one are not taken for it.
+/// How often a heart is filled with calcium and metal: drawing it and finding its mask takes longer than filling it, and what
+/// it is filled with is what is to be learned.
+const FILLINGS: u64 = 4;
+
+/// The specifications of a synthetic case, in its folder: hearts of other ones are not taken for it.
 const SPEC: &str = "spec.json";
 
 /// A synthetic heart as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptHeart {
-    /// The scan about the heart.
+    /// The scans about the heart, one a filling.
+    pub fillings: Vec<Filling>,
+    /// The heart mask.
+    pub heart: PathBuf,
+}
+
+/// A synthetic heart with one filling of calcium and metal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filling {
+    /// The scan.
     pub scan: PathBuf,
     /// Its labels.
     pub labels: PathBuf,
-    /// The heart mask.
-    pub heart: PathBuf,
 }
 
 /// Why a synthetic case cannot be made.
@@ -103,17 +111,26 @@ pub fn coarse_chest(seed: u64) -> Result<Phantom, PhantomError> {
 /// and what only looks like coronary calcium is more frequent than in life.
 fn heart_variety() -> Variety {
     Variety {
-        coronary_calcium: 0.65,
-        other_calcium: 0.75,
-        root_calcium: 0.35,
+        coronary_calcium: 0.7,
+        other_calcium: 0.8,
+        root_calcium: 0.4,
         cartilage: 0.8,
         contrast: 0.0,
-        large_plaque: 0.6,
-        stent: 0.6,
+        large_plaque: 0.85,
+        stent: 0.85,
         stent_hu: [1900.0, 3400.0],
         confounder: 0.25,
         ..Variety::chest()
     }
+}
+
+/// The specifications of a synthetic heart on its whole chest, one a filling.
+fn heart_specs(seed: u64) -> Vec<PhantomSpec> {
+    let variety = heart_variety();
+    let chest = PhantomSpec::random(seed, &variety);
+    let filled =
+        |n: u64| if n == 0 { chest.clone() } else { chest.clone().filled_anew(seed ^ (n << 48), &variety) };
+    (0..FILLINGS).map(filled).collect()
 }
 
 /// A synthetic heart in a folder under `parent`: as it lies there, else made and kept, on the grid of the calcium network's
@@ -134,35 +151,42 @@ pub fn kept_heart(
         Some((_, hash)) => format!("heart-{}.nii", hash.get(..12).unwrap_or(hash)),
         None => "heart.nii".to_owned(),
     };
-    let kept = KeptHeart { scan: folder.join(SCAN), labels: folder.join(LABELS), heart: folder.join(heart) };
-    let chest = PhantomSpec::random(seed, &heart_variety());
+    let specs = heart_specs(seed);
+    let filling = |n: usize| Filling {
+        scan: folder.join(format!("scan-{n}.nii")),
+        labels: folder.join(format!("labels-{n}.nii")),
+    };
+    let kept = KeptHeart { fillings: (0..specs.len()).map(filling).collect(), heart: folder.join(heart) };
     let failed = |source| SyntheticError::Folder { path: folder.clone(), source };
-    let same = kept_spec(&folder).is_some_and(|spec| spec == chest);
-    if same && [&kept.scan, &kept.labels, &kept.heart].iter().all(|path| path.is_file()) {
+    let same = kept_specs(&folder).is_some_and(|kept| kept == specs);
+    let there = |filling: &Filling| filling.scan.is_file() && filling.labels.is_file();
+    if same && kept.heart.is_file() && kept.fillings.iter().all(there) {
         return Ok(kept);
     }
     if !same && folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(failed)?;
     }
-    let spec = chest.clone().about_heart(FIELD_MARGIN_MM);
-    let phantom = generate(&spec)?;
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    let near: Vec<_> = specs.iter().map(|spec| spec.clone().about_heart(FIELD_MARGIN_MM)).collect();
+    let chest = Chest::of(&near[0])?;
     let whole = InputCard { region: Region::Scan, ..input.clone() };
-    let grid = network_grid(&whole, phantom.volume.grid(), None)?;
+    let grid = network_grid(&whole, chest.grid(), None)?;
     let found = match finder {
-        Some((bundle, _)) => found_heart(bundle, &chest, &spec)?,
+        Some((bundle, _)) => found_heart(bundle, &specs[0], &near[0])?,
         None => None,
     };
-    let heart = resample::linear_mask(found.as_ref().unwrap_or(&phantom.heart), &grid, 0.5)?;
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    write_labels(&kept.labels, &resample::nearest_labels(&phantom.labels, &grid)?)?;
-    write_mask(&kept.heart, &heart)?;
-    write_volume(&kept.scan, &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
-    write_atomically(&folder.join(SPEC), |file| Ok(serde_json::to_writer(file, &chest)?))?;
+    write_mask(&kept.heart, &resample::linear_mask(found.as_ref().unwrap_or(chest.heart()), &grid, 0.5)?)?;
+    for (spec, files) in near.iter().zip(&kept.fillings) {
+        let phantom = chest.phantom(spec)?;
+        write_labels(&files.labels, &resample::nearest_labels(&phantom.labels, &grid)?)?;
+        write_volume(&files.scan, &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
+    }
+    write_atomically(&folder.join(SPEC), |file| Ok(serde_json::to_writer(file, &specs)?))?;
     Ok(kept)
 }
 
-/// The specification of what lies in a folder, where it is readable.
-fn kept_spec(folder: &Path) -> Option<PhantomSpec> {
+/// The specifications of what lies in a folder, where they are readable.
+fn kept_specs(folder: &Path) -> Option<Vec<PhantomSpec>> {
     serde_json::from_slice(&std::fs::read(folder.join(SPEC)).ok()?).ok()
 }
 
@@ -213,19 +237,20 @@ mod tests {
         let base = Library::of_user().load("opencac-base").unwrap();
         let keep = |finder| kept_heart(folder.path(), seed, &input_card(), finder).unwrap();
         let (own, found) = (keep(None), keep(Some(&base)));
-        assert_eq!(own.scan, found.scan);
+        assert_eq!(own.fillings, found.fillings);
         let masks = [own.clone(), found.clone()]
             .map(|kept| read_labels(&kept.heart).unwrap().labels.mask_where(|l| l > 0));
         let dice = Overlap::of(&masks[0], &masks[1]).unwrap().dice().unwrap();
         assert!((0.85..0.995).contains(&dice), "{dice}");
         // What is there is not made again.
-        std::fs::write(&found.scan, "").unwrap();
+        let scan = &found.fillings[1].scan;
+        std::fs::write(scan, "").unwrap();
         assert_eq!(keep(Some(&base)), found);
-        assert_eq!(std::fs::metadata(&found.scan).unwrap().len(), 0);
-        // What was made of another specification is.
-        let spec = found.scan.with_file_name(SPEC);
-        std::fs::write(&spec, serde_json::to_vec(&PhantomSpec::average(seed)).unwrap()).unwrap();
+        assert_eq!(std::fs::metadata(scan).unwrap().len(), 0);
+        // What was made of other specifications is.
+        let spec = scan.with_file_name(SPEC);
+        std::fs::write(&spec, serde_json::to_vec(&vec![PhantomSpec::average(seed)]).unwrap()).unwrap();
         assert_eq!(keep(Some(&base)), found);
-        assert!(std::fs::metadata(&found.scan).unwrap().len() > 0 && !own.heart.exists());
+        assert!(std::fs::metadata(scan).unwrap().len() > 0 && !own.heart.exists());
     }
 }

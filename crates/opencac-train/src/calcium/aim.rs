@@ -1,27 +1,35 @@
 //! Where the patches of a heart lie.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use super::patch::{CANDIDATE_HU, PATCH};
 use super::region::{IGNORED, Region};
 use super::stage::{CLASSES, METAL};
-use crate::augment::{Rng, below, between, index_of};
+use crate::augment::{Rng, below, between, chance, index_of};
 
 /// Bright things up to this far outside the heart have patches of their own, and so do those further out, which a mask
 /// may hold.
 const NEAR_MM: f32 = -2.0;
 const FAR_MM: f32 = -14.0;
 
+/// Share of the patches about calcium or metal in which each lesion is as likely as the others; in the rest each voxel is,
+/// and with it the large lesions, which are harder to tell.
+const BY_LESION: f64 = 0.5;
+
 /// Where patches of a region may lie, as offsets of the voxels that they lie about.
 #[derive(Debug)]
 pub(super) struct Aims {
-    /// The voxels of each class.
-    classes: [Vec<usize>; CLASSES],
+    /// The lesions of each class.
+    classes: [Vec<Lesion>; CLASSES],
     /// Bright voxels in and about the heart that are of no class.
     bright: Vec<usize>,
     /// Those further out.
     pub(super) far: Vec<usize>,
 }
+
+/// The voxels of a lesion.
+type Lesion = Vec<usize>;
 
 /// What a patch lies about.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +50,17 @@ impl Aim {
 
 impl Aims {
     pub(super) fn of(region: &Region) -> Self {
-        let mut aims = Self { classes: Default::default(), bright: Vec::new(), far: Vec::new() };
+        let mut classes: [Vec<usize>; CLASSES] = Default::default();
+        let (mut bright, mut far) = (Vec::new(), Vec::new());
         for (at, (label, hu)) in region.labels.iter().zip(&region.hu).enumerate() {
             match *label {
-                0 if *hu >= CANDIDATE_HU && region.depth_mm[at] > NEAR_MM => aims.bright.push(at),
-                0 if *hu >= CANDIDATE_HU && region.depth_mm[at] > FAR_MM => aims.far.push(at),
+                0 if *hu >= CANDIDATE_HU && region.depth_mm[at] > NEAR_MM => bright.push(at),
+                0 if *hu >= CANDIDATE_HU && region.depth_mm[at] > FAR_MM => far.push(at),
                 0 | IGNORED => {}
-                class => aims.classes[usize::from(class)].push(at),
+                class => classes[usize::from(class)].push(at),
             }
         }
-        aims
+        Self { classes: classes.map(|voxels| lesions_of(&voxels, region.size)), bright, far }
     }
 
     /// What a patch lies about: a coronary deposit, another one, metal, something else that is bright, in the heart or
@@ -61,21 +70,61 @@ impl Aims {
         let of_classes = |classes: RangeInclusive<u8>, rng: &mut Rng| {
             let present: Vec<_> =
                 classes.map(|c| &self.classes[usize::from(c)]).filter(|c| !c.is_empty()).collect();
-            present.get(below(rng, present.len())).copied()
+            one_of_lesions(present.get(below(rng, present.len()))?, rng)
         };
         let found = match between(rng, 0.0, 1.0) {
-            w if w < 0.36 => of_classes(1..=4, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel),
-            w if w < 0.58 => {
-                of_classes(5..=METAL, rng).and_then(|places| one_of(places, rng)).map(Aim::Voxel)
-            }
+            w if w < 0.36 => of_classes(1..=4, rng).map(Aim::Voxel),
+            w if w < 0.58 => of_classes(5..=METAL, rng).map(Aim::Voxel),
             // Which a large plaque is taken for, and which the classes above leave few patches for.
-            w if w < 0.64 => one_of(&self.classes[usize::from(METAL)], rng).map(Aim::Voxel),
+            w if w < 0.64 => of_classes(METAL..=METAL, rng).map(Aim::Voxel),
             w if w < 0.77 => one_of(&self.bright, rng).map(Aim::Voxel),
             w if w < 0.86 => one_of(&self.far, rng).map(Aim::Held),
             _ => None,
         };
         found.unwrap_or_else(|| Aim::Voxel(in_heart(region, rng)))
     }
+}
+
+/// A voxel of lesions.
+fn one_of_lesions(lesions: &[Lesion], rng: &mut Rng) -> Option<usize> {
+    if chance(rng, BY_LESION) {
+        let lesion = lesions.get(below(rng, lesions.len()))?;
+        return lesion.get(below(rng, lesion.len())).copied();
+    }
+    let mut which = below(rng, lesions.iter().map(Vec::len).sum());
+    for lesion in lesions {
+        match lesion.get(which) {
+            Some(at) => return Some(*at),
+            None => which -= lesion.len(),
+        }
+    }
+    None
+}
+
+/// A few voxels of a region apart by lesion, connected over faces, edges and corners.
+fn lesions_of(voxels: &[usize], size: [usize; 3]) -> Vec<Lesion> {
+    let mut left: HashSet<usize> = voxels.iter().copied().collect();
+    let mut lesions = Vec::new();
+    for first in voxels {
+        if !left.remove(first) {
+            continue;
+        }
+        let mut lesion = vec![*first];
+        let mut next = 0;
+        while let Some(at) = lesion.get(next) {
+            let about = index_of(*at, size).map(|i| i.saturating_sub(1)..i + 2);
+            let [xs, ys, zs] = std::array::from_fn(|k| about[k].start..about[k].end.min(size[k]));
+            for z in zs {
+                for y in ys.clone() {
+                    let row = (z * size[1] + y) * size[0];
+                    lesion.extend(xs.clone().map(|x| row + x).filter(|at| left.remove(at)));
+                }
+            }
+            next += 1;
+        }
+        lesions.push(lesion);
+    }
+    lesions
 }
 
 /// Where a patch about a voxel begins.
@@ -100,4 +149,26 @@ fn in_heart(region: &Region, rng: &mut Rng) -> usize {
         }
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::augment::rng;
+
+    #[test]
+    fn lesions_are_apart_and_a_small_one_is_not_drowned() {
+        // A row of ten voxels, one that touches its end by a corner, and one alone at the end of the slice above.
+        let size = [12, 3, 3];
+        let mut voxels: Vec<usize> = (1..11).collect();
+        voxels.extend([12 * 3 + 12 + 11, 12 * 3 * 2 + 12 * 2]);
+        let mut lesions = lesions_of(&voxels, size);
+        lesions.iter_mut().for_each(|lesion| lesion.sort_unstable());
+        assert_eq!(lesions, [voxels[..11].to_vec(), voxels[11..].to_vec()]);
+        let rng = &mut rng(1, 0);
+        let small = (0..1000).filter(|_| one_of_lesions(&lesions, rng) == Some(voxels[11])).count();
+        // Half of a half, and a twelfth of the other.
+        assert!((240..350).contains(&small), "{small}");
+        assert_eq!(one_of_lesions(&[], rng), None);
+    }
 }
