@@ -95,13 +95,26 @@ pub struct Segmentation {
 pub struct ProbabilityMap {
     part: Part,
     steps: Vec<u8>,
+    /// Offsets in the part of the lesions that may be calcium or metal.
+    doubtful: Vec<usize>,
+}
+
+/// What counts as coronary calcium.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sureness {
+    /// The least probability of a voxel.
+    pub least: f32,
+    /// The least one of the surest voxel of each lesion.
+    pub core: f32,
+    /// Whether lesions count that may as well be metal.
+    pub perhaps_metal: bool,
 }
 
 impl ProbabilityMap {
-    /// A map of one value a voxel of the part.
-    pub(crate) fn new(part: Part, steps: Vec<u8>) -> Self {
+    /// A map of one value a voxel of the part, and the offsets of what may be calcium or metal.
+    pub(crate) fn new(part: Part, steps: Vec<u8>, doubtful: Vec<usize>) -> Self {
         debug_assert_eq!(part.grid().voxel_count(), steps.len());
-        Self { part, steps }
+        Self { part, steps, doubtful }
     }
 
     pub(crate) fn step_of(probability: f32) -> u8 {
@@ -109,8 +122,7 @@ impl ProbabilityMap {
         (probability * 255.0).round() as u8
     }
 
-    /// The part of the scan about the heart, and in it the voxels from `bound_hu` on and of at least a probability, where
-    /// they make a lesion with a core: one voxel of at least the probability `core`.
+    /// The part of the scan about the heart, and in it the voxels from `bound_hu` on of the lesions that are sure enough.
     ///
     /// # Errors
     /// [`VolumeError`] where the scan lies on another grid.
@@ -118,16 +130,20 @@ impl ProbabilityMap {
         &self,
         scan: &Volume,
         bound_hu: i16,
-        least: f32,
-        core: f32,
+        sureness: Sureness,
     ) -> Result<(Volume, Mask), VolumeError> {
         VolumeError::check_same_grid(self.part.whole(), scan.grid())?;
         let seen = Volume::new(self.part.grid().clone(), self.part.cut(scan.hu()))?;
-        let least = Self::step_of(least).max(1);
+        let least = Self::step_of(sureness.least).max(1);
         let voxels = seen.hu().iter().zip(&self.steps);
         let lesions = voxels.map(|(hu, step)| *hu >= bound_hu && *step >= least).collect();
         let lesions = Mask::new(self.part.grid().clone(), lesions)?;
-        Ok((seen, lesions::with_core(lesions, &self.steps, core)?))
+        let mut counted = lesions::with_core(&lesions, &self.steps, sureness.core);
+        for at in &self.doubtful {
+            counted[*at] = sureness.perhaps_metal && seen.hu()[*at] >= bound_hu;
+        }
+        let counted = Mask::new(self.part.grid().clone(), counted)?;
+        Ok((seen, counted))
     }
 }
 
@@ -154,5 +170,29 @@ impl Timings {
 
     pub(crate) fn set(&mut self, stage: Stage, time: Duration) {
         self.stages[stage as usize] = Some(time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opencac_core::{Grid, PatientPoint};
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_metal_counts_as_a_whole_or_not_at_all() {
+        let grid = Grid::axial([9, 1, 1], [1.0; 3], PatientPoint([0.0; 3])).unwrap();
+        // A sure plaque, something lukewarm, and a lesion that may be a stent, with a faint voxel.
+        let hu = vec![300, 300, 40, 300, 40, 500, 500, 500, 120];
+        let scan = Volume::new(grid.clone(), hu).unwrap();
+        let steps = vec![240, 180, 0, 140, 0, 60, 250, 120, 120];
+        let map = ProbabilityMap::new(Part::new(&grid, [[0, 8], [0, 0], [0, 0]]), steps, vec![5, 6, 7, 8]);
+        let counted = |least, core, perhaps_metal| {
+            let sureness = Sureness { least, core, perhaps_metal };
+            let (_, lesions) = map.lesions(&scan, 130, sureness).unwrap();
+            lesions.voxels().iter().map(|voxel| u8::from(*voxel)).collect::<Vec<_>>()
+        };
+        assert_eq!(counted(0.6, 0.9, false), [1, 1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(counted(0.5, 0.5, true), [1, 1, 0, 1, 0, 1, 1, 1, 0]);
     }
 }

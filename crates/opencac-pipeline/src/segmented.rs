@@ -3,15 +3,15 @@
 use opencac_core::score::{Candidates, Protocol, score};
 use opencac_core::{Mask, Outcome, Refusal, Volume, VolumeError, resample};
 use opencac_nets::Segmentation;
-use opencac_nets::segmentation::{Curated, ProbabilityMap};
+use opencac_nets::segmentation::{Curated, ProbabilityMap, Sureness};
 
 use crate::input::Loaded;
 use crate::output::Images;
 
-/// Least probability of a voxel, and of the surest voxel of its lesion: for what is almost certainly coronary calcium, and
-/// for all that may well be. A dense plaque shares its probability with metal, and hardly ever reaches 0.9.
-const CERTAIN: [f32; 2] = [0.6, 0.75];
-const POSSIBLE: [f32; 2] = [0.4, 0.6];
+/// What is almost certainly coronary calcium, and all that may well be. A dense plaque shares its probability with metal, and
+/// hardly ever reaches 0.9.
+const CERTAIN: Sureness = Sureness { least: 0.6, core: 0.75, perhaps_metal: false };
+const POSSIBLE: Sureness = Sureness { least: 0.4, core: 0.6, perhaps_metal: true };
 
 /// What was given or found in a scan.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ impl Segments {
     /// where the masks are not a network's.
     pub fn score_range(&self, scan: &Volume, protocol: &Protocol) -> Option<Result<[f64; 2], VolumeError>> {
         let map = self.probability.as_ref()?;
-        let of = |[least, core]: [f32; 2]| {
-            let (seen, lesions) = map.lesions(scan, protocol.threshold_hu, least, core)?;
+        let of = |sureness| {
+            let (seen, lesions) = map.lesions(scan, protocol.threshold_hu, sureness)?;
             score(&seen, &Candidates::Mask(lesions), protocol).map(|score| score.totals.agatston)
         };
         Some(of(CERTAIN).and_then(|certain| Ok([certain, of(POSSIBLE)?])))

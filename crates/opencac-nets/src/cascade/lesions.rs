@@ -1,12 +1,16 @@
 //! Cleaning calcium up, lesion by lesion.
 
 use std::cmp::Reverse;
+use std::ops::RangeInclusive;
 
 use opencac_core::score::Vessel;
 use opencac_core::{Components, Connectivity3d, Grid, Mask, VolumeError};
 
 use crate::bundle::Label;
 use crate::segmentation::ProbabilityMap;
+
+/// A lesion of which so much is metal may be either.
+const DOUBTFUL_METAL: RangeInclusive<f64> = 0.25..=0.75;
 
 /// Takes the label from every coronary lesion, voxels from `bound_hu` on, without a core of at least a probability;
 /// see [`with_core`]. All arrays are of `grid`.
@@ -20,8 +24,8 @@ pub(super) fn drop_unsure(
 ) -> Result<(), VolumeError> {
     let is_lesion = |hu: i16, label: u8| hu >= bound_hu && Vessel::from_label(label).is_some();
     let lesions = hu.iter().zip(labels.iter()).map(|(hu, label)| is_lesion(*hu, *label)).collect();
-    let sure = with_core(Mask::new(grid.clone(), lesions)?, probability, least)?;
-    for ((label, hu), sure) in labels.iter_mut().zip(hu).zip(sure.voxels()) {
+    let sure = with_core(&Mask::new(grid.clone(), lesions)?, probability, least);
+    for ((label, hu), sure) in labels.iter_mut().zip(hu).zip(sure) {
         if is_lesion(*hu, *label) && !sure {
             *label = 0;
         }
@@ -36,16 +40,16 @@ pub(super) fn is_metal(label: u8) -> bool {
 
 /// Makes each lesion of coronary calcium and metal, voxels from `bound_hu` on, one of the two: metal where that is at least
 /// `share` of it, else calcium of the vessel that most of it is in. A stent and a dense plaque look alike voxel by voxel. All
-/// arrays are of `grid`.
+/// arrays are of `grid`. Gives the offsets of the voxels of lesions that may be the other of the two.
 pub(super) fn tell_metal_apart(
     grid: &Grid,
     hu: &[i16],
     labels: &mut [u8],
     bound_hu: i16,
     share: f64,
-) -> Result<(), VolumeError> {
+) -> Result<Vec<usize>, VolumeError> {
     let Some(metal) = Label::Metal.calcium_value().filter(|metal| labels.contains(metal)) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let either = |label| is_metal(label) || Vessel::from_label(label).is_some();
     let lesions = components_from(grid, hu, labels, bound_hu, either)?;
@@ -57,25 +61,31 @@ pub(super) fn tell_metal_apart(
             counts[lesion][vessel] += 1;
         }
     }
-    let decided: Vec<u8> = counts
+    let decided: Vec<(u8, bool)> = counts
         .iter()
         .zip(lesions.sizes())
         .map(|(counts, size)| {
             let [vessels @ .., of_metal] = counts;
             // The first of those with the most voxels.
             let most = Vessel::ALL.into_iter().min_by_key(|vessel| Reverse(vessels[*vessel as usize]));
-            let is_metal = *of_metal as f64 >= share * *size as f64;
-            if is_metal { metal } else { most.map_or(metal, Vessel::label) }
+            let metallic = *of_metal as f64 / *size as f64;
+            let label = if metallic >= share { metal } else { most.map_or(metal, Vessel::label) };
+            (label, DOUBTFUL_METAL.contains(&metallic))
         })
         .collect();
+    let mut doubtful = Vec::new();
     for (lesion, run) in lesions.runs() {
+        let (decided, may_be_other) = decided[lesion];
+        if may_be_other {
+            doubtful.extend(run.clone());
+        }
         for label in &mut labels[run] {
-            if decided[lesion] == metal || *label == metal {
-                *label = decided[lesion];
+            if decided == metal || *label == metal {
+                *label = decided;
             }
         }
     }
-    Ok(())
+    Ok(doubtful)
 }
 
 /// Takes the label of metal from every bright thing, voxels from `bound_hu` on, of which metal is less than `share`, and from
@@ -116,17 +126,17 @@ fn components_from(
     Ok(Components::of(&Mask::new(grid.clone(), voxels)?, Connectivity3d::TwentySix))
 }
 
-/// The lesions, connected over faces, edges and corners, of which at least one voxel has at least a probability, in 255ths.
+/// The voxels of the lesions, connected over faces, edges and corners, of which at least one has at least a probability, in 255ths.
 /// Noise is lukewarm throughout; a lesion has a core that the network is sure of.
-pub(crate) fn with_core(lesions: Mask, probability: &[u8], least: f32) -> Result<Mask, VolumeError> {
-    let components = Components::of(&lesions, Connectivity3d::TwentySix);
+pub(crate) fn with_core(lesions: &Mask, probability: &[u8], least: f32) -> Vec<bool> {
+    let components = Components::of(lesions, Connectivity3d::TwentySix);
     let mut surest = vec![0; components.len()];
     for (lesion, run) in components.runs() {
         let most = probability[run].iter().copied().max().unwrap_or(0);
         surest[lesion] = most.max(surest[lesion]);
     }
     let least = ProbabilityMap::step_of(least);
-    Mask::new(lesions.grid().clone(), components.voxels_where(|lesion| surest[lesion] >= least))
+    components.voxels_where(|lesion| surest[lesion] >= least)
 }
 
 #[cfg(test)]
@@ -161,18 +171,20 @@ mod tests {
         // A plaque of two vessels with a voxel of metal, a stent with a voxel of calcium, metal and an aortic plaque, faint metal.
         let labels = [2, 3, 3, 11, 0, 11, 2, 11, 11, 0, 11, 6, 11];
         let hu = [300, 300, 300, 300, 40, 500, 500, 500, 500, 40, 500, 500, 120];
+        // Only of the first two lesions a quarter is the other.
+        let doubtful = [0, 1, 2, 3, 5, 6, 7, 8];
         for (share, expected) in [
             (0.75, [2, 3, 3, 3, 0, 11, 11, 11, 11, 0, 11, 6, 11]),
             (0.8, [2, 3, 3, 3, 0, 2, 2, 2, 2, 0, 11, 6, 11]),
             (0.25, [11, 11, 11, 11, 0, 11, 11, 11, 11, 0, 11, 6, 11]),
         ] {
             let mut found = labels;
-            tell_metal_apart(&grid, &hu, &mut found, 130, share).unwrap();
+            assert_eq!(tell_metal_apart(&grid, &hu, &mut found, 130, share).unwrap(), doubtful);
             assert_eq!(found, expected, "{share}");
         }
         let plaque = [2, 2, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let mut found = plaque;
-        tell_metal_apart(&grid, &hu, &mut found, 130, 0.5).unwrap();
+        assert!(tell_metal_apart(&grid, &hu, &mut found, 130, 0.5).unwrap().is_empty());
         assert_eq!(found, plaque);
     }
 

@@ -61,6 +61,7 @@ pub fn segment_calcium(
     let mut result = OnScan::new(card, part.grid(), &seen, &grid)?;
     run_over(card, network, &input, |z, slice| result.take(z, slice))?;
     let (mut labels, mut probability, or_metal) = (result.labels, result.probability, result.or_metal);
+    let mut doubtful = Vec::new();
     for step in &card.output.then {
         match *step {
             PostStep::WithinHeart { margin_mm } => {
@@ -74,7 +75,7 @@ pub fn segment_calcium(
                 lesions::drop_unsure(part.grid(), &seen, &mut labels, &or_metal, hu, least as f32)?;
             }
             PostStep::MetalOrCalcium { hu, share } => {
-                lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?;
+                doubtful = lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?;
             }
             PostStep::WholeMetal { hu, share } => {
                 lesions::drop_partly_metal(part.grid(), &seen, &mut labels, hu, share)?;
@@ -85,6 +86,8 @@ pub fn segment_calcium(
             _ => {}
         }
     }
+    // What another step has taken away is neither.
+    doubtful.retain(|at| labels[*at] > 0);
     let metal = labels.iter().filter(|label| lesions::is_metal(**label)).count();
     let metal_mm3 = metal as f64 * scan.grid().voxel_volume_mm3();
     let labels = LabelMap::new(scan.grid().clone(), part.put_back(&labels))?;
@@ -93,7 +96,8 @@ pub fn segment_calcium(
     } else {
         Candidates::Labels(labels)
     };
-    Ok(FoundCalcium { candidates, probability: ProbabilityMap::new(part, probability), metal_mm3 })
+    let probability = ProbabilityMap::new(part, probability, doubtful);
+    Ok(FoundCalcium { candidates, probability, metal_mm3 })
 }
 
 fn run_over(
