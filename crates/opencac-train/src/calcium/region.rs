@@ -21,13 +21,13 @@ pub struct Region {
 
 /// What a region shows between its voxels.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Intensity, interpolated.
-    pub(super) hu: f32,
+    pub(crate) hu: f32,
     /// Label of the nearest voxel; [`IGNORED`] beyond the region.
-    pub(super) label: u8,
+    pub(crate) label: u8,
     /// Depth of the nearest voxel.
-    pub(super) depth_mm: f32,
+    pub(crate) depth_mm: f32,
 }
 
 /// The in-plane box of the heart in one slice: low and high index of x and y.
@@ -40,7 +40,7 @@ impl Region {
     }
 
     /// What lies at a position in voxels; beyond the region its border repeats.
-    pub(super) fn at(&self, position: [f32; 3]) -> Seen {
+    pub(crate) fn at(&self, position: [f32; 3]) -> Seen {
         let (mut low, mut share, mut nearest, mut inside) = ([0; 3], [0.0; 3], [0; 3], true);
         for k in 0..3 {
             let last = self.size[k] - 1;

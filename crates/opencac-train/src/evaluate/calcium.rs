@@ -11,6 +11,7 @@ use opencac_nets::{Given, Segmented, segment};
 use serde::Serialize;
 
 use super::EvaluateError;
+use super::altered::Alteration;
 use super::lesions::LesionCounts;
 use super::subject::{Marked, Scanner, Subject};
 
@@ -41,6 +42,8 @@ pub struct CalciumFigures {
     pub milliseconds: u64,
     /// How a phantom was scanned.
     pub scanner: Option<Scanner>,
+    /// What was done to the scan that this is a copy of.
+    pub alteration: Option<Alteration>,
 }
 
 /// How much calcium there is.
@@ -141,6 +144,7 @@ pub(super) fn evaluate(
         heart_dice: heart_dice.and_then(|overlap| overlap.dice()),
         milliseconds,
         scanner: subject.scanner,
+        alteration: subject.alteration,
     };
     Ok((figures, CalciumSeen { subject, heart, found }))
 }

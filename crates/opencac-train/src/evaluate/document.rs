@@ -6,8 +6,8 @@ use opencac_nets::bundle::Bundle;
 use serde::Serialize;
 
 use super::calcium::CalciumFigures;
-use super::summary::{CalciumSummary, Stratum, strata};
-use super::{Failure, HeartFigures, HeartSummary};
+use super::summary::{CalciumSummary, Stratum};
+use super::{Failure, HeartFigures, HeartSummary, Part};
 
 /// Name of the document's form.
 pub const SCHEMA_NAME: &str = "opencac.evaluation/1";
@@ -29,8 +29,10 @@ pub struct Evaluation {
     pub hearts: Option<Hearts>,
     /// Calcium of scans.
     pub calcium: Option<Calcium>,
-    /// Calcium of phantoms.
-    pub phantoms: Option<Phantoms>,
+    /// Calcium of altered copies of the scans, told apart by what was done to them.
+    pub altered: Option<Stratified>,
+    /// Calcium of phantoms, told apart by how they were scanned.
+    pub phantoms: Option<Stratified>,
     /// Cases that could not be evaluated.
     pub failures: Vec<Failure>,
 }
@@ -66,15 +68,25 @@ pub struct Calcium {
     pub cases: Vec<CalciumFigures>,
 }
 
-/// Calcium of phantoms.
+/// Calcium of scans of several kinds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Phantoms {
+pub struct Stratified {
     /// Over all of them.
     pub all: CalciumSummary,
-    /// By how they were scanned.
+    /// By kind.
     pub strata: Vec<Stratum>,
     /// One by one.
     pub cases: Vec<CalciumFigures>,
+}
+
+impl Evaluation {
+    /// The scans and phantoms whose calcium was measured, by part.
+    pub fn calcium_parts(&self) -> Vec<(Part, &[CalciumFigures])> {
+        let scans = self.calcium.as_ref().map(|calcium| (Part::Calcium, &calcium.cases[..]));
+        let stratified = [(Part::Altered, &self.altered), (Part::Phantoms, &self.phantoms)];
+        let others = stratified.into_iter().filter_map(|(part, of)| Some((part, &of.as_ref()?.cases[..])));
+        scans.into_iter().chain(others).collect()
+    }
 }
 
 impl Model {
@@ -105,8 +117,11 @@ impl Calcium {
     }
 }
 
-impl Phantoms {
-    pub(super) fn of(cases: Vec<CalciumFigures>) -> Option<Self> {
+impl Stratified {
+    pub(super) fn of(
+        cases: Vec<CalciumFigures>,
+        strata: impl Fn(&[CalciumFigures]) -> Vec<Stratum>,
+    ) -> Option<Self> {
         (!cases.is_empty()).then(|| Self { all: CalciumSummary::of(&cases), strata: strata(&cases), cases })
     }
 }

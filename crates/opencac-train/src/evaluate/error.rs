@@ -6,6 +6,7 @@ use opencac_nets::{SegmentError, Stage};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::AlterationError;
 use crate::load::LoadError;
 
 /// Why nothing can be evaluated.
@@ -48,6 +49,9 @@ pub enum EvaluateError {
     /// It could not be read or made.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It could not be altered.
+    #[error("the copy cannot be made")]
+    Alter(#[from] AlterationError),
     /// The networks could not be run.
     #[error("the networks cannot be run")]
     Segment(#[from] SegmentError),
@@ -78,6 +82,8 @@ pub enum Part {
     Hearts,
     /// Calcium of scans.
     Calcium,
+    /// Calcium of altered copies of scans.
+    Altered,
     /// Calcium of phantoms.
     Phantoms,
 }
@@ -88,6 +94,7 @@ impl Part {
         match self {
             Self::Hearts => "hearts",
             Self::Calcium => "calcium",
+            Self::Altered => "altered",
             Self::Phantoms => "phantoms",
         }
     }

@@ -3,6 +3,7 @@
 //! A [`Plan`] names the cases, [`evaluate`] runs them one after the other, and the [`Evaluation`] holds what was
 //! measured, case by case and summed up. A case that fails does not lose the others.
 
+mod altered;
 mod calcium;
 mod document;
 mod error;
@@ -20,8 +21,9 @@ use std::sync::mpsc::sync_channel;
 use opencac_core::score::Protocol;
 use opencac_nets::bundle::Bundle;
 
+pub use altered::{Alteration, AlterationError};
 pub use calcium::{Amounts, Beside, CalciumFigures, CalciumSeen, Vessels};
-pub use document::{Calcium, Evaluation, Hearts, Model, Phantoms, SCHEMA_NAME};
+pub use document::{Calcium, Evaluation, Hearts, Model, SCHEMA_NAME, Stratified};
 pub use error::{EvaluateError, Failure, Part, PlanError};
 pub use figures::agreement_figures;
 pub use heart::{HeartFigures, HeartSeen, HeartSummary};
@@ -63,6 +65,14 @@ pub fn evaluate(plan: &Plan, bundle: &Bundle, watch: &mut dyn Watch) -> Result<E
             run.calcium(Part::Calcium, &case.id, read)
         })
         .collect();
+    let mut altered = Vec::new();
+    for case in plan.calcium.iter().filter(|_| plan.altered) {
+        for alteration in Alteration::ALL {
+            let id = Subject::altered_id(case, alteration);
+            let read = || Subject::read_altered(case, alteration, &protocol);
+            altered.extend(run.calcium(Part::Altered, &id, read));
+        }
+    }
     let phantoms = run.phantoms();
     Ok(Evaluation {
         schema: SCHEMA_NAME,
@@ -72,7 +82,8 @@ pub fn evaluate(plan: &Plan, bundle: &Bundle, watch: &mut dyn Watch) -> Result<E
         given_heart: plan.given_heart,
         hearts: Hearts::of(hearts),
         calcium: Calcium::of(calcium),
-        phantoms: Phantoms::of(phantoms),
+        altered: Stratified::of(altered, summary::by_alteration),
+        phantoms: Stratified::of(phantoms, summary::by_scanner),
         failures: run.failures,
     })
 }

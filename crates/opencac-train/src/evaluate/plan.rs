@@ -6,7 +6,7 @@ use std::ops::Range;
 use opencac_nets::Stage;
 use opencac_nets::bundle::Bundle;
 
-use super::PlanError;
+use super::{Alteration, PlanError};
 use crate::cases::Case;
 use crate::phantoms::FIRST_SEED;
 
@@ -17,6 +17,8 @@ pub struct Plan {
     pub hearts: Vec<Case>,
     /// Scans whose calcium is measured.
     pub calcium: Vec<Case>,
+    /// Whether their altered copies are measured too, in the hearts that the bundle finds.
+    pub altered: bool,
     /// Seeds of the phantoms whose calcium is measured.
     pub phantoms: Range<u64>,
     /// Whether calcium is sought in the reference's heart and not in the one that the bundle finds.
@@ -43,7 +45,8 @@ impl Plan {
 
     /// Number of cases.
     pub fn count(&self) -> usize {
-        self.hearts.len() + self.calcium.len() + self.phantoms.clone().count()
+        let copies = if self.altered { self.calcium.len() * Alteration::ALL.len() } else { 0 };
+        self.hearts.len() + self.calcium.len() + copies + self.phantoms.clone().count()
     }
 
     /// Whether there are cases, and the bundle has the networks for them.
@@ -63,7 +66,7 @@ impl Plan {
         }
         if !self.calcium.is_empty() || !self.phantoms.is_empty() {
             need(Stage::Calcium, "calcium cases and phantoms")?;
-            if !self.given_heart {
+            if !self.given_heart || self.altered {
                 need(Stage::Heart, "calcium cases and phantoms without a given heart")?;
             }
         }
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn patients_are_chosen_from_both_tables_and_must_be_known() {
         let hearts = vec![case("a-1", "a"), case("a-2", "a"), case("b", "b")];
-        let plan = Plan { hearts, calcium: vec![case("c", "c")], phantoms: 1..4, given_heart: false };
+        let plan = Plan { hearts, calcium: vec![case("c", "c")], phantoms: 1..4, ..Plan::default() };
         let chosen = |names: [&str; 2]| {
             let mut plan = plan.clone();
             plan.keep_only(&names.map(str::to_owned).into()).map(|()| plan)

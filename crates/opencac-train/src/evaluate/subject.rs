@@ -6,6 +6,7 @@ use opencac_phantom::{PhantomSpec, generate};
 use serde::Serialize;
 
 use super::EvaluateError;
+use super::altered::Alteration;
 use crate::cases::Case;
 use crate::load::{LoadError, read_case, read_heart};
 use crate::phantoms::test_spec;
@@ -25,6 +26,8 @@ pub struct Subject {
     pub calcium: Marked,
     /// How a phantom was scanned.
     pub scanner: Option<Scanner>,
+    /// What was done to the scan that this is a copy of.
+    pub alteration: Option<Alteration>,
 }
 
 /// Calcium that somebody or something marked in a scan.
@@ -80,7 +83,31 @@ impl Subject {
         let heart = known.then(|| read_heart(case, &volume)).transpose()?;
         let calcium = Marked::new(&volume, Candidates::Labels(labels), protocol)?;
         let (id, patient) = (case.id.clone(), case.patient.clone());
-        Ok(Self { id, patient, volume, heart, calcium, scanner: None })
+        Ok(Self { id, patient, volume, heart, calcium, scanner: None, alteration: None })
+    }
+
+    /// Name of an altered copy of a case.
+    pub(super) fn altered_id(case: &Case, alteration: Alteration) -> String {
+        format!("{} {alteration}", case.id)
+    }
+
+    /// Reads a case and alters it, its labels alike. Its heart is not known.
+    pub(super) fn read_altered(
+        case: &Case,
+        alteration: Alteration,
+        protocol: &Protocol,
+    ) -> Result<Self, EvaluateError> {
+        let (volume, labels) = read_case(case)?;
+        let (volume, labels) = alteration.of(&volume, &labels)?;
+        Ok(Self {
+            id: Self::altered_id(case, alteration),
+            patient: case.patient.clone(),
+            calcium: Marked::new(&volume, Candidates::Labels(labels), protocol)?,
+            volume,
+            heart: None,
+            scanner: None,
+            alteration: Some(alteration),
+        })
     }
 
     /// Name of the phantom of a seed.
@@ -111,6 +138,7 @@ impl Subject {
             heart: Some(phantom.heart),
             calcium,
             scanner: Some(scanner),
+            alteration: None,
         })
     }
 }

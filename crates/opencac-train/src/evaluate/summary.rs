@@ -5,6 +5,7 @@ use opencac_stats::{ConfidenceLevel, Estimate};
 use serde::Serialize;
 
 use super::Spread;
+use super::altered::Alteration;
 use super::calcium::CalciumFigures;
 use super::lesions::LesionCounts;
 use super::subject::Scanner;
@@ -65,10 +66,10 @@ impl CalciumSummary {
     }
 }
 
-/// Phantoms that were scanned alike.
+/// Phantoms that were scanned alike, or scans that were altered alike.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stratum {
-    /// What of the scan: `noise_sd_hu`, `increment_mm`, `sharpness` or `motion_split_mm`.
+    /// What of the scan: `noise_sd_hu`, `increment_mm`, `sharpness`, `motion_split_mm` or `alteration`.
     pub by: &'static str,
     /// Its values: `< 12`, `12 to 20`.
     pub range: &'static str,
@@ -94,12 +95,22 @@ const STRATA: [Range; 11] = [
 ];
 
 /// Phantoms by how they were scanned; ranges without a phantom are left out.
-pub(super) fn strata(cases: &[CalciumFigures]) -> Vec<Stratum> {
+pub(super) fn by_scanner(cases: &[CalciumFigures]) -> Vec<Stratum> {
     let within = |(by, range, holds): &Range| {
         let cases: Vec<_> = cases.iter().filter(|case| case.scanner.as_ref().is_some_and(holds)).collect();
         (!cases.is_empty()).then(|| Stratum { by, range, summary: CalciumSummary::of(cases) })
     };
     STRATA.iter().filter_map(within).collect()
+}
+
+/// Copies by what was done to them.
+pub(super) fn by_alteration(cases: &[CalciumFigures]) -> Vec<Stratum> {
+    let alike = |alteration: Alteration| {
+        let cases: Vec<_> = cases.iter().filter(|case| case.alteration == Some(alteration)).collect();
+        let summary = || CalciumSummary::of(cases.iter().copied());
+        (!cases.is_empty()).then(|| Stratum { by: "alteration", range: alteration.key(), summary: summary() })
+    };
+    Alteration::ALL.into_iter().filter_map(alike).collect()
 }
 
 fn icc(found: &[f64], reference: &[f64]) -> Option<Estimate> {
@@ -144,6 +155,7 @@ mod tests {
             heart_dice: None,
             milliseconds: 1,
             scanner: Some(Scanner { noise_sd_hu, increment_mm: 1.5, sharpness: 0.4, motion_split_mm: 0.5 }),
+            alteration: None,
         }
     }
 
@@ -168,7 +180,7 @@ mod tests {
     #[test]
     fn every_phantom_is_in_one_stratum_of_each_kind() {
         let cases = [case(Some(0.0), 0.0, 11.9), case(Some(0.0), 0.0, 20.0), case(Some(0.0), 0.0, 20.1)];
-        let strata: Vec<_> = strata(&cases).iter().map(|s| (s.by, s.range, s.summary.n)).collect();
+        let strata: Vec<_> = by_scanner(&cases).iter().map(|s| (s.by, s.range, s.summary.n)).collect();
         let expected = [
             ("noise_sd_hu", "< 12", 1),
             ("noise_sd_hu", "12 to 20", 1),

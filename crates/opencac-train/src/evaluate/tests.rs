@@ -103,8 +103,7 @@ fn figures_of_a_bundle_that_calls_all_calcium_lad_are_known() {
     let thick = written(folder.path(), "thick", 8.0);
     let broken = Case { image: "nowhere".into(), id: "broken".into(), ..fine.clone() };
     let heart = Case { mask: fine.heart.clone(), labels: [1].into(), ..fine.clone() };
-    let plan =
-        Plan { hearts: vec![heart], calcium: vec![fine, thick, broken], phantoms: 0..0, given_heart: false };
+    let plan = Plan { hearts: vec![heart], calcium: vec![fine, thick, broken], ..Plan::default() };
     let mut told = Told::default();
     let evaluation = evaluate(&plan, &bundle(true), &mut told).unwrap();
     assert_eq!((told.begun, told.measured), (vec![(1, 4), (2, 4), (3, 4), (4, 4)], 3));
@@ -128,10 +127,34 @@ fn figures_of_a_bundle_that_calls_all_calcium_lad_are_known() {
 
     let csv = calcium_csv(&evaluation);
     let mut lines = csv.lines().map(|line| line.split(',').count());
-    assert!(lines.clone().count() == 3 && lines.all(|cells| cells == 33), "{csv}");
+    assert!(lines.clone().count() == 3 && lines.all(|cells| cells == 34), "{csv}");
     let json = serde_json::to_value(&evaluation).unwrap();
     assert_eq!(json["calcium"]["cases"][1]["refusal"], "slice_spacing");
     assert!(json["calcium"]["all"]["icc_two_way_absolute"].is_null() && json["phantoms"].is_null());
+}
+
+#[test]
+fn altered_copies_are_a_part_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { calcium: vec![written(folder.path(), "fine", 3.0)], altered: true, ..Plan::default() };
+    let mut told = Told::default();
+    let evaluation = evaluate(&plan, &bundle(true), &mut told).unwrap();
+    assert_eq!((told.begun.last(), evaluation.failures.len()), (Some(&(12, 12)), 0));
+    assert_eq!(evaluation.calcium.as_ref().unwrap().cases.len(), 1);
+    let altered = evaluation.altered.as_ref().unwrap();
+    let kinds: Vec<_> = altered.strata.iter().map(|s| (s.by, s.range, s.summary.n)).collect();
+    assert_eq!(kinds, Alteration::ALL.map(|alteration| ("alteration", alteration.key(), 1)));
+    // Slices of 6 mm are too thick.
+    let refused: Vec<_> = altered.cases.iter().filter(|case| case.refusal.is_some()).collect();
+    assert!(refused.len() == 1 && refused[0].id == "fine thicker" && refused[0].patient == "fine");
+    let smaller = &altered.cases[5];
+    let expected = 400.0 * 0.93_f64.powi(3);
+    let found = smaller.found.as_ref().unwrap();
+    for score in [found.agatston, smaller.reference.agatston] {
+        assert!((score - expected).abs() < 1e-6, "{score}");
+    }
+    let csv = calcium_csv(&evaluation);
+    assert!(csv.contains("altered,fine tilted,fine,") && csv.contains(",tilted,no"), "{csv}");
 }
 
 #[test]

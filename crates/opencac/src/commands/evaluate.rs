@@ -46,6 +46,10 @@ pub struct EvaluateArgs {
     /// Seed of the first of them
     #[arg(long, value_name = "S", default_value_t = 1)]
     first_seed: u64,
+    /// Score the calcium cases in eleven altered copies too: noisier, blurred, sharpened, thicker, turned, tilted, smaller,
+    /// larger, brighter, cut
+    #[arg(long, requires = "calcium", conflicts_with = "given_heart")]
+    altered: bool,
     /// Seek calcium in the reference's heart, to measure the calcium network by itself
     #[arg(long)]
     given_heart: bool,
@@ -76,7 +80,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(args: &EvaluateArgs) -> anyhow::Result<Plan> {
-    let mut plan = Plan { given_heart: args.given_heart, ..Plan::default() };
+    let mut plan = Plan { given_heart: args.given_heart, altered: args.altered, ..Plan::default() };
     plan.phantoms = args.first_seed..args.first_seed.saturating_add(args.phantoms);
     if let Some(data) = &args.data {
         if let Some(table) = &args.hearts {
@@ -107,12 +111,11 @@ fn write(evaluation: &Evaluation, show: &Show, folder: &Path) -> anyhow::Result<
     if let Some(hearts) = &evaluation.hearts {
         save("hearts.csv", heart_csv(&hearts.cases).as_bytes())?;
     }
-    if evaluation.calcium.is_some() || evaluation.phantoms.is_some() {
+    let parts = evaluation.calcium_parts();
+    if !parts.is_empty() {
         save("calcium.csv", calcium_csv(evaluation).as_bytes())?;
     }
-    let scans = evaluation.calcium.as_ref().map(|part| (Part::Calcium, &part.cases));
-    let phantoms = evaluation.phantoms.as_ref().map(|part| (Part::Phantoms, &part.cases));
-    for (part, cases) in scans.into_iter().chain(phantoms) {
+    for (part, cases) in parts {
         for (name, scene) in agreement_figures(cases, &deepcac_scheme()?)? {
             save(&format!("{}-{name}.png", part.key()), &png(&scene, FIGURE_DPI)?)?;
         }
@@ -139,7 +142,7 @@ fn text(evaluation: &Evaluation) -> String {
 struct Show {
     bar: ProgressBar,
     draws: bool,
-    worst: [(Part, Worst); 3],
+    worst: [(Part, Worst); 4],
 }
 
 impl Show {
@@ -150,7 +153,8 @@ impl Show {
         {
             bar.set_style(style);
         }
-        let worst = [Part::Hearts, Part::Calcium, Part::Phantoms].map(|part| (part, Worst::default()));
+        let worst =
+            [Part::Hearts, Part::Calcium, Part::Altered, Part::Phantoms].map(|part| (part, Worst::default()));
         Self { bar, draws, worst }
     }
 

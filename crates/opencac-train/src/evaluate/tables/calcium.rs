@@ -4,13 +4,12 @@ use opencac_stats::render::{TableStyle, TextTable};
 
 use super::{NONE, exact, rounded, spread, yes_no};
 use crate::evaluate::{
-    Amounts, Beside, CalciumFigures, CalciumSummary, Evaluation, LesionCounts, Part, Scanner, Stratum,
-    Vessels,
+    Amounts, Beside, CalciumFigures, CalciumSummary, Evaluation, LesionCounts, Scanner, Stratum, Vessels,
 };
 
 /// The calcium of scans and phantoms one by one, as CSV.
 pub fn calcium_csv(evaluation: &Evaluation) -> String {
-    const HEADER: [&str; 33] = [
+    const HEADER: [&str; 34] = [
         "part",
         "id",
         "patient",
@@ -43,12 +42,15 @@ pub fn calcium_csv(evaluation: &Evaluation) -> String {
         "increment_mm",
         "sharpness",
         "motion_split_mm",
+        "alteration",
         "given_heart",
     ];
     let mut table = TextTable::new("", &HEADER);
-    let scans = evaluation.calcium.iter().flat_map(|part| &part.cases).map(|case| (Part::Calcium, case));
-    let phantoms = evaluation.phantoms.iter().flat_map(|part| &part.cases).map(|case| (Part::Phantoms, case));
-    for (part, case) in scans.chain(phantoms) {
+    for (part, case) in evaluation
+        .calcium_parts()
+        .into_iter()
+        .flat_map(|(part, cases)| cases.iter().map(move |case| (part, case)))
+    {
         let risk = |amounts: Option<&Amounts>| amounts.and_then(|a| a.risk.clone()).unwrap_or_default();
         let names = [
             part.key().to_owned(),
@@ -73,7 +75,9 @@ pub fn calcium_csv(evaluation: &Evaluation) -> String {
             scanner(|s| s.motion_split_mm),
         ];
         let amounts = cells(case.found.as_ref()).into_iter().chain(cells(Some(&case.reference)));
-        let cells = amounts.chain(figures).map(exact).chain([yes_no(evaluation.given_heart)]);
+        let alteration = case.alteration.map(|alteration| alteration.to_string()).unwrap_or_default();
+        let given = yes_no(evaluation.given_heart && case.alteration.is_none());
+        let cells = amounts.chain(figures).map(exact).chain([alteration, given]);
         table.row(names.into_iter().chain(cells));
     }
     table.render(TableStyle::Csv)

@@ -23,9 +23,15 @@ pub fn summary_tables(evaluation: &Evaluation) -> Vec<TextTable> {
         tables.push(calcium::one_by_one("Calcium", &calcium.cases));
         tables.push(calcium::together("Calcium together", &calcium.all, &[]));
     }
-    if let Some(phantoms) = &evaluation.phantoms {
-        tables.push(calcium::one_by_one("Phantoms", &phantoms.cases));
-        tables.push(calcium::together("Phantoms together", &phantoms.all, &phantoms.strata));
+    let parts = [
+        ("Altered copies", "Altered copies together", &evaluation.altered),
+        ("Phantoms", "Phantoms together", &evaluation.phantoms),
+    ];
+    for (each, together, part) in parts {
+        if let Some(part) = part {
+            tables.push(calcium::one_by_one(each, &part.cases));
+            tables.push(calcium::together(together, &part.all, &part.strata));
+        }
     }
     if !evaluation.failures.is_empty() {
         let mut table = TextTable::new("Failed", &["case", "part", "error"]);
