@@ -291,7 +291,7 @@ fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
         cartilages += usize::from(after.confounders.iter().any(calcified));
         assert_eq!(before.deposits.len() + root.len() + more.len(), after.deposits.len());
         for plaque in &more {
-            assert!(plaque.site.is_coronary() && (150.0..=1200.0).contains(&plaque.volume_mm3), "{plaque:?}");
+            assert!(plaque.site.is_coronary() && (60.0..=1200.0).contains(&plaque.volume_mm3), "{plaque:?}");
         }
         large += usize::from(!more.is_empty());
         for confounder in after.confounders.iter().filter(|c| is_stent(c)) {
