@@ -91,14 +91,8 @@ fn one_of_lesions(lesions: &[Lesion], rng: &mut Rng) -> Option<usize> {
         let lesion = lesions.get(below(rng, lesions.len()))?;
         return lesion.get(below(rng, lesion.len())).copied();
     }
-    let mut which = below(rng, lesions.iter().map(Vec::len).sum());
-    for lesion in lesions {
-        match lesion.get(which) {
-            Some(at) => return Some(*at),
-            None => which -= lesion.len(),
-        }
-    }
-    None
+    let which = below(rng, lesions.iter().map(Vec::len).sum());
+    lesions.iter().flatten().nth(which).copied()
 }
 
 /// A few voxels of a region apart by lesion, connected over faces, edges and corners.
@@ -112,8 +106,9 @@ fn lesions_of(voxels: &[usize], size: [usize; 3]) -> Vec<Lesion> {
         let mut lesion = vec![*first];
         let mut next = 0;
         while let Some(at) = lesion.get(next) {
-            let about = index_of(*at, size).map(|i| i.saturating_sub(1)..i + 2);
-            let [xs, ys, zs] = std::array::from_fn(|k| about[k].start..about[k].end.min(size[k]));
+            let index = index_of(*at, size);
+            let [xs, ys, zs] =
+                std::array::from_fn(|k| index[k].saturating_sub(1)..(index[k] + 2).min(size[k]));
             for z in zs {
                 for y in ys.clone() {
                     let row = (z * size[1] + y) * size[0];

@@ -15,7 +15,7 @@ use crate::calcium::{IGNORED, Region};
 const GRAIN: f32 = 0.8;
 
 /// What is done to a scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Alteration {
     /// Noise of 10 HU more.

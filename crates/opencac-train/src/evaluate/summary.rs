@@ -97,8 +97,7 @@ const STRATA: [Range; 11] = [
 /// Phantoms by how they were scanned; ranges without a phantom are left out.
 pub(super) fn by_scanner(cases: &[CalciumFigures]) -> Vec<Stratum> {
     let within = |(by, range, holds): &Range| {
-        let cases: Vec<_> = cases.iter().filter(|case| case.scanner.as_ref().is_some_and(holds)).collect();
-        (!cases.is_empty()).then(|| Stratum { by, range, summary: CalciumSummary::of(cases) })
+        stratum(by, range, cases, |case| case.scanner.as_ref().is_some_and(holds))
     };
     STRATA.iter().filter_map(within).collect()
 }
@@ -106,11 +105,20 @@ pub(super) fn by_scanner(cases: &[CalciumFigures]) -> Vec<Stratum> {
 /// Copies by what was done to them.
 pub(super) fn by_alteration(cases: &[CalciumFigures]) -> Vec<Stratum> {
     let alike = |alteration: Alteration| {
-        let cases: Vec<_> = cases.iter().filter(|case| case.alteration == Some(alteration)).collect();
-        let summary = || CalciumSummary::of(cases.iter().copied());
-        (!cases.is_empty()).then(|| Stratum { by: "alteration", range: alteration.key(), summary: summary() })
+        stratum("alteration", alteration.key(), cases, |case| case.alteration == Some(alteration))
     };
     Alteration::ALL.into_iter().filter_map(alike).collect()
+}
+
+/// The cases of a kind; nothing where there is none.
+fn stratum(
+    by: &'static str,
+    range: &'static str,
+    cases: &[CalciumFigures],
+    holds: impl Fn(&CalciumFigures) -> bool,
+) -> Option<Stratum> {
+    let alike: Vec<_> = cases.iter().filter(|case| holds(case)).collect();
+    (!alike.is_empty()).then(|| Stratum { by, range, summary: CalciumSummary::of(alike) })
 }
 
 fn icc(found: &[f64], reference: &[f64]) -> Option<Estimate> {
