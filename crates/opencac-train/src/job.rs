@@ -15,7 +15,7 @@ use crate::calcium::{self, CalciumCase, CalciumSource};
 use crate::cases::{self, Case, CasesError};
 use crate::heart::{self, HeartCase, HeartSource};
 use crate::load::LoadError;
-use crate::phantoms::{self, FIRST_SEED, Filling};
+use crate::phantoms::{self, FIRST_SEED};
 use crate::recipe;
 use crate::run::{self, Pace, RUN_FILE, RunError, RunSettings, Sources};
 use crate::sample::SampleSource;
@@ -248,21 +248,8 @@ impl Job {
             let patient = format!("phantom-{number}");
             let kept = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, input, finder)
                 .map_err(|source| LoadError::Synthetic { id: patient.clone(), source: Box::new(source) })?;
-            // With the mask's name in it: a run in other hearts is another run.
-            let mask = kept.heart.file_stem().unwrap_or_default().to_string_lossy();
-            let case = |(filling, files): (usize, Filling)| {
-                let case = Case {
-                    patient: patient.clone(),
-                    id: format!("{patient} {filling} {mask}"),
-                    image: files.scan,
-                    mask: Some(files.labels),
-                    labels: BTreeSet::new(),
-                    heart: Some(kept.heart.clone()),
-                    expert: false,
-                };
-                Ok(CalciumCase { synthetic: true, ..CalciumCase::load(&case, input)? })
-            };
-            kept.fillings.into_iter().enumerate().map(case).collect::<Result<Vec<_>, LoadError>>()
+            let loaded = CalciumCase::load_fillings(&kept.cases(&patient), input)?;
+            Ok(loaded.into_iter().map(|case| CalciumCase { synthetic: true, ..case }).collect::<Vec<_>>())
         };
         let mut hearts = Vec::new();
         let at_once = rayon::current_num_threads().max(1) as u64;

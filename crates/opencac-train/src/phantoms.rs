@@ -1,5 +1,6 @@
 //! Synthetic chests to learn from, beside real ones.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use opencac_core::overlap::Overlap;
@@ -11,6 +12,8 @@ use opencac_nets::bundle::{Bundle, InputCard, Region};
 use opencac_nets::cascade::{CascadeError, find_heart, network_grid};
 use opencac_phantom::{Chest, Phantom, PhantomError, PhantomSpec, Variety, generate};
 use thiserror::Error;
+
+use crate::cases::Case;
 
 /// Columns and rows of the coarse chests that the heart network learns from: with their field of about 400 mm close to
 /// its 3 mm.
@@ -30,7 +33,7 @@ const LEAST_DICE: f64 = 0.8;
 
 /// How often a heart is filled with calcium and metal: drawing it and finding its mask takes longer than filling it, and what
 /// it is filled with is what is to be learned.
-const FILLINGS: u64 = 4;
+const FILLINGS: u64 = 8;
 
 /// The specifications of a synthetic case, in its folder: hearts of other ones are not taken for it.
 const SPEC: &str = "spec.json";
@@ -51,6 +54,24 @@ pub struct Filling {
     pub scan: PathBuf,
     /// Its labels.
     pub labels: PathBuf,
+}
+
+impl KeptHeart {
+    /// A case a filling, of one patient.
+    pub fn cases(&self, patient: &str) -> Vec<Case> {
+        // With the mask's name in it: a run in other hearts is another run.
+        let mask = self.heart.file_stem().unwrap_or_default().to_string_lossy();
+        let case = |(filling, files): (usize, &Filling)| Case {
+            patient: patient.to_owned(),
+            id: format!("{patient} {filling} {mask}"),
+            image: files.scan.clone(),
+            mask: Some(files.labels.clone()),
+            labels: BTreeSet::new(),
+            heart: Some(self.heart.clone()),
+            expert: false,
+        };
+        self.fillings.iter().enumerate().map(case).collect()
+    }
 }
 
 /// Why a synthetic case cannot be made.
@@ -226,7 +247,7 @@ mod tests {
     use opencac_nets::bundle::Library;
 
     use super::*;
-    use crate::calcium::input_card;
+    use crate::calcium::{CalciumCase, input_card};
 
     #[test]
     fn a_network_finds_the_heart_of_a_synthetic_case_where_it_lies() {
@@ -242,6 +263,14 @@ mod tests {
             .map(|kept| read_labels(&kept.heart).unwrap().labels.mask_where(|l| l > 0));
         let dice = Overlap::of(&masks[0], &masks[1]).unwrap().dice().unwrap();
         assert!((0.85..0.995).contains(&dice), "{dice}");
+        // All fillings lie where the first does.
+        let cases = found.cases("phantom");
+        let loaded = CalciumCase::load_fillings(&cases, &input_card()).unwrap();
+        assert_eq!(loaded.len() as u64, FILLINGS);
+        for (loaded, case) in loaded.iter().zip(&cases) {
+            assert!(*loaded == CalciumCase::load(case, &input_card()).unwrap(), "{}", case.id);
+        }
+        assert!(loaded[0].own != loaded[1].own);
         // What is there is not made again.
         let scan = &found.fillings[1].scan;
         std::fs::write(scan, "").unwrap();

@@ -22,7 +22,9 @@ pub fn heart(cases: Vec<String>, seed: u64) -> RunSettings {
     }
 }
 
-/// Steps of the calcium network.
+/// Samples a step of the calcium network, each of another heart.
+pub const CALCIUM_BATCH: usize = 6;
+/// Its steps.
 const CALCIUM_STEPS: u64 = 10_000;
 /// Batches that its normalisations are measured on: hearts differ more than crops of one do, and these are of ninety.
 const CALCIUM_STATISTICS: u64 = 60;
@@ -31,7 +33,7 @@ const CALCIUM_STATISTICS: u64 = 60;
 pub fn calcium(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings {
     RunSettings {
         steps: CALCIUM_STEPS,
-        batch: 6,
+        batch: CALCIUM_BATCH,
         schedule: Schedule::OneCycle { peak: 5e-3 },
         statistics_batches: CALCIUM_STATISTICS,
         ..with_loss(network, Loss::CrossEntropy, cases, seed)

@@ -193,7 +193,11 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                 at.unless((0.0..1.0).contains(share), "output.then share", share, "0 or more, under 1")?;
                 stage != Stage::Calcium
             }
-            _ => stage != Stage::Calcium,
+            PostStep::LargestComponent
+            | PostStep::RemoveBelow { .. }
+            | PostStep::OpenInPlane { .. }
+            | PostStep::Dilate { .. }
+            | PostStep::FillHoles => stage != Stage::Calcium,
         };
         let expected = "within_heart, at_least, sure_lesions or (where metal is a label) metal_or_calcium and whole_metal \
              for calcium, any other step for the heart";

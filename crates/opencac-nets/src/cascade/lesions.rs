@@ -126,8 +126,8 @@ fn components_from(
     Ok(Components::of(&Mask::new(grid.clone(), voxels)?, Connectivity3d::TwentySix))
 }
 
-/// The voxels of the lesions, connected over faces, edges and corners, of which at least one has at least a probability, in 255ths.
-/// Noise is lukewarm throughout; a lesion has a core that the network is sure of.
+/// The voxels of the lesions, connected over faces, edges and corners, of which at least one has at least a probability, in
+/// 255ths. Noise is lukewarm throughout; a lesion has a core that the network is sure of.
 pub(crate) fn with_core(lesions: &Mask, probability: &[u8], least: f32) -> Vec<bool> {
     let components = Components::of(lesions, Connectivity3d::TwentySix);
     let mut surest = vec![0; components.len()];

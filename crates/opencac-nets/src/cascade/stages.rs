@@ -82,8 +82,13 @@ pub fn segment_calcium(
             }
             // Done voxel by voxel already.
             PostStep::AtLeast { .. } => {}
-            // The others are for the heart.
-            _ => {}
+            // Those for the heart, which a card for calcium does not have: named, so that no new step is forgotten here.
+            PostStep::LargestComponent
+            | PostStep::RemoveBelow { .. }
+            | PostStep::OpenInPlane { .. }
+            | PostStep::Dilate { .. }
+            | PostStep::FillHoles
+            | PostStep::FlattenTop { .. } => {}
         }
     }
     // What another step has taken away is neither.

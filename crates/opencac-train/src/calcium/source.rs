@@ -12,13 +12,14 @@ use super::patch::{PATCH, Patch};
 use super::place::{draw_coronary, draw_hard_negatives};
 use super::region::Region;
 use crate::augment::{Rng, below, chance, rng};
+use crate::recipe::CALCIUM_BATCH;
 use crate::sample::{Drawn, SampleSource};
 
 /// Patches drawn from one heart with its deposits: painting takes longer than cutting.
 const PATCHES_A_HEART: u64 = 4;
 /// Hearts whose patches take turns, so that a batch shows as many scanners and thicknesses as it has patches: its
 /// normalisation is to be that of all hearts.
-const HEARTS_IN_TURN: u64 = 6;
+const HEARTS_IN_TURN: u64 = CALCIUM_BATCH as u64;
 /// Added to the seed where patches are drawn, so that they share no random numbers with the hearts.
 const PATCH_STREAM: u64 = 0x5851_F42D_4C95_7F2D;
 
