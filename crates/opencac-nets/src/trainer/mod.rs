@@ -291,7 +291,8 @@ impl Trainer {
         let mut sums: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut count = 0_u64;
         for batch in batches {
-            let net = UNet::new(&self.spec, &zeroed, &self.device).map_err(TrainError::from)?;
+            // No gradient will be asked for, and what is kept for one would stay: nothing takes it away but a way back.
+            let net = UNet::new(&self.spec, &zeroed, &self.device).map_err(TrainError::from)?.no_grad();
             self.seed_dropout(count);
             forward(&net, &batch?, &self.device)?;
             let after = net.weights().map_err(TrainError::from)?.into_tensors();

@@ -101,17 +101,15 @@ impl Patch {
             let in_plane = if chance(rng, 0.7) { between(rng, 0.3, 0.9) } else { between(rng, 0.9, 1.7) };
             let through = between(rng, 0.0, 0.5);
             self.blur([in_plane, in_plane, through]);
-        }
-        if chance(rng, 0.3) {
-            // Kernels overshoot by the pixel of their scan, which has 0.35 to 1.4 mm.
-            let (amount, reach) = (between(rng, 0.3, 2.0), between(rng, 0.7, 2.1));
-            let smooth = blur_axes(&self.hu, PATCH, [reach, reach, 0.0]);
+        } else if chance(rng, 0.3) {
+            let amount = between(rng, 0.3, 1.5);
+            let smooth = blur_axes(&self.hu, PATCH, [1.0, 1.0, 0.0]);
             self.hu.iter_mut().zip(smooth).for_each(|(v, low)| *v += amount * (*v - low));
         }
         if chance(rng, 0.6) {
             // Even in the logarithm. Slices are reconstructed one by one: noise has its grain in the plane.
             let sd_hu = between(rng, 4.0_f32.ln(), 38.0_f32.ln()).exp();
-            let grain = if chance(rng, 0.6) { between(rng, 0.5, 1.8) } else { 0.0 };
+            let grain = if chance(rng, 0.6) { between(rng, 0.5, 1.2) } else { 0.0 };
             add_noise(&mut self.hu, PATCH, sd_hu, [grain, grain, 0.0], rng);
         }
     }
