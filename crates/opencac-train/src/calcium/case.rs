@@ -69,7 +69,7 @@ impl CalciumCase {
         let filled = others.iter().map(|case| {
             let (volume, labels) = read_case(case)?;
             let own = first.own.filled_anew(&volume, &labels_on(&grid, case, &labels)?, input, &grid);
-            Self::new(case, own)
+            Ok(Self::new(case, own.map_err(|source| unfit(case, source))?))
         });
         let filled = filled.collect::<Result<Vec<_>, LoadError>>()?;
         Ok([first].into_iter().chain(filled).collect())
@@ -79,18 +79,13 @@ impl CalciumCase {
     fn load_with_grid(case: &Case, input: &InputCard) -> Result<(Self, Grid), LoadError> {
         let (volume, labels) = read_case(case)?;
         let heart = read_heart(case, &volume)?;
-        let grid = network_grid(input, volume.grid(), Some(&heart))
-            .map_err(|source| LoadError::Input { id: case.id.clone(), source: Box::new(source) })?;
+        let grid = network_grid(input, volume.grid(), Some(&heart)).map_err(|source| unfit(case, source))?;
         let own = View::new(&volume, &heart, &labels_on(&grid, case, &labels)?, input, &grid);
-        Ok((Self::new(case, own)?, grid))
+        Ok((Self::new(case, own.map_err(|source| unfit(case, source))?), grid))
     }
 
-    fn new(case: &Case, own: Result<View, CascadeError>) -> Result<Self, LoadError> {
-        let (id, patient) = (case.id.clone(), case.patient.clone());
-        match own {
-            Ok(own) => Ok(Self { id, patient, synthetic: false, own }),
-            Err(source) => Err(LoadError::Input { id, source: Box::new(source) }),
-        }
+    fn new(case: &Case, own: View) -> Self {
+        Self { id: case.id.clone(), patient: case.patient.clone(), synthetic: false, own }
     }
 
     /// How many views there are: the scan as it is, then in thicker and thicker slices.
@@ -126,14 +121,7 @@ impl View {
             let (first, next) = (at([0.0; 3]), at([1.0; 3]));
             std::array::from_fn(|k| [first[k] as f32, (next[k] - first[k]) as f32])
         });
-        Ok(Self {
-            size: grid.size(),
-            spacing_mm: grid.spacing_mm().map(|s| s as f32),
-            hu: intensities(&input),
-            labels: SparseLabels::of(labels.iter().map(|label| class_of(*label))),
-            depth: depth.into(),
-            frame,
-        })
+        Ok(Self::shown(&input, labels, depth.into(), frame))
     }
 
     /// Another scan of the same heart, at the same place, filled otherwise.
@@ -146,14 +134,26 @@ impl View {
     ) -> Result<Self, CascadeError> {
         let card = InputCard { channels: vec![Channel::Intensity], ..card.clone() };
         let input = NetworkInput::new(&card, volume, grid, None)?;
-        Ok(Self {
-            size: self.size,
-            spacing_mm: self.spacing_mm,
-            hu: intensities(&input),
+        Ok(Self::shown(&input, labels, Arc::clone(&self.depth), self.frame))
+    }
+
+    /// What an input shows of a heart whose place is known.
+    fn shown(input: &NetworkInput<'_>, labels: &[u8], depth: Arc<[i8]>, frame: [[f32; 2]; 3]) -> Self {
+        let grid = input.grid();
+        let mut values = vec![0.0; grid.slice_voxel_count()];
+        let mut hu = Vec::with_capacity(grid.voxel_count());
+        for z in 0..grid.size()[2] {
+            input.slice_hu(z, &mut values);
+            hu.extend(values.iter().map(|v| v.round() as i16));
+        }
+        Self {
+            size: grid.size(),
+            spacing_mm: grid.spacing_mm().map(|s| s as f32),
+            hu,
             labels: SparseLabels::of(labels.iter().map(|label| class_of(*label))),
-            depth: Arc::clone(&self.depth),
-            frame: self.frame,
-        })
+            depth,
+            frame,
+        }
     }
 
     /// Groups of slices averaged: what a scan with thicker slices would have shown.
@@ -219,16 +219,9 @@ impl SparseLabels {
     }
 }
 
-/// Intensities of a whole input, rounded.
-fn intensities(input: &NetworkInput<'_>) -> Vec<i16> {
-    let grid = input.grid();
-    let mut values = vec![0.0; grid.slice_voxel_count()];
-    let mut hu = Vec::with_capacity(grid.voxel_count());
-    for z in 0..grid.size()[2] {
-        input.slice_hu(z, &mut values);
-        hu.extend(values.iter().map(|v| v.round() as i16));
-    }
-    hu
+/// A case of which the network's input cannot be made.
+fn unfit(case: &Case, source: CascadeError) -> LoadError {
+    LoadError::Input { id: case.id.clone(), source: Box::new(source) }
 }
 
 /// A reader's labels on the network's grid.
