@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::anatomy::Anatomy;
+use crate::anatomy::heart::Heart;
+use crate::anatomy::torso::half_depth_reaching;
 use crate::rng::Rng;
 use crate::spec::{
     BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,
@@ -19,6 +21,8 @@ pub struct Variety {
     pub root_calcium: f64,
     /// Share with calcified rib cartilages, 4 to 23 pieces of 2 to 600 mm^3.
     pub cartilage: f64,
+    /// Share whose heart lies flat against the front wall and its cartilages, with hardly any fat between.
+    pub at_wall: f64,
     /// Share with intravenous contrast.
     pub contrast: f64,
     /// Share with one or two coronary plaques of 60 to 1200 mm^3 beside what `coronary_calcium` gives.
@@ -53,6 +57,7 @@ impl Variety {
             // In 84 % of adults beyond thirty, and in 38 % of those below, more than a twentieth of the cartilages is calcified
             // (Ghorbanlou and Moradi, 400 chest scans of 2020 and 2021): people of both kinds are scanned.
             cartilage: 0.6,
+            at_wall: 0.25,
             contrast: 0.05,
             large_plaque: 0.0,
             stent: 0.056,
@@ -72,8 +77,12 @@ impl PhantomSpec {
     /// A phantom drawn from a variety. The same seed and variety give the same one.
     pub fn random(seed: u64, variety: &Variety) -> Self {
         let rng = &mut Rng::new(seed, 10);
-        let body = body(rng);
-        let heart = heart(rng, &body);
+        let front = &mut Rng::new(seed, 20);
+        let mut body = body(rng, front);
+        let mut heart = heart(rng, &body);
+        if front.chance(variety.at_wall) {
+            lie_at_wall(front, &mut body, &mut heart);
+        }
         let spec = Self {
             seed,
             scan: scan(rng, variety, &body),
@@ -138,9 +147,11 @@ impl PhantomSpec {
     }
 }
 
-fn body(rng: &mut Rng) -> BodySpec {
+/// Draws a body, its cartilages from a stream of their own.
+fn body(rng: &mut Rng, front: &mut Rng) -> BodySpec {
     let woman = rng.chance(0.45);
     // The tail of heavy people is long.
+    let thick_mm = front.normal_in(5.4, 0.8, 3.8, 7.5);
     let fat_mm = (11.0 * (rng.normal(0.0, 0.5)).exp()).clamp(3.0, 45.0);
     BodySpec {
         cavity_half_width_mm: rng.normal_in(if woman { 115.0 } else { 124.0 }, 7.0, 95.0, 145.0),
@@ -150,6 +161,8 @@ fn body(rng: &mut Rng) -> BodySpec {
         breasts: if woman { rng.normal_in(0.9, 0.3, 0.3, 1.7) } else { 0.0 },
         arms_down: rng.chance(0.08),
         bone: rng.normal_in(0.95, 0.2, 0.45, 1.45),
+        cartilage_mm: [thick_mm, thick_mm * front.range(1.0, 1.9)],
+        cartilage_rise: front.range(0.0, 1.3),
         lung_hu: rng.normal_in(-862.0, 28.0, -935.0, -760.0),
         diaphragm_mm: rng.normal_in(0.0, 9.0, -22.0, 22.0),
         inner_fat: (fat_mm / 11.0).sqrt().clamp(0.6, 1.6),
@@ -181,6 +194,17 @@ fn heart(rng: &mut Rng, body: &BodySpec) -> HeartSpec {
         coronary_stray_mm: rng.range(1.0, 3.5),
         coronary_size: rng.normal_in(1.0, 0.13, 0.65, 1.5),
     }
+}
+
+/// The foremost place of an average heart, in its box.
+const FOREMOST: [f32; 3] = [0.5, 0.0, 0.26];
+
+/// Brings the front wall to a heart with hardly any fat. What is foremost is known to 3 mm: the wall takes up to 7 mm off it.
+fn lie_at_wall(rng: &mut Rng, body: &mut BodySpec, heart: &mut HeartSpec) {
+    heart.fat_mm = heart.fat_mm.min(rng.range(0.4, 1.5));
+    let shape = Heart::new(heart, &mut Rng::new(0, 0));
+    let y = shape.bounds()[0][1] + rng.range(0.0, 4.0) as f32;
+    body.cavity_half_depth_mm = half_depth_reaching(y, shape.frame.chest(FOREMOST)[2]).into();
 }
 
 fn scan(rng: &mut Rng, variety: &Variety, body: &BodySpec) -> ScanSpec {

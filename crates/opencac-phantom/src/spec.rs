@@ -63,6 +63,11 @@ pub struct BodySpec {
     pub arms_down: bool,
     /// Density of bone against a person of middle age.
     pub bone: f64,
+    /// Half the thickness and half the height of a rib's cartilage, in mm.
+    pub cartilage_mm: [f64; 2],
+    /// How steeply cartilages rise from their ribs to the sternum: 0 for those that lie in the plane of a slice, 1 for the
+    /// average.
+    pub cartilage_rise: f64,
     /// Attenuation of lung tissue without its vessels, in HU.
     pub lung_hu: f64,
     /// Height of the diaphragm above the average, in mm.
@@ -272,6 +277,8 @@ impl PhantomSpec {
                 breasts: 0.0,
                 arms_down: false,
                 bone: 1.0,
+                cartilage_mm: [5.2, 5.2],
+                cartilage_rise: 1.0,
                 lung_hu: -865.0,
                 diaphragm_mm: 0.0,
                 inner_fat: 1.0,

@@ -136,6 +136,7 @@ fn heart_variety() -> Variety {
         other_calcium: 0.8,
         root_calcium: 0.4,
         cartilage: 0.8,
+        at_wall: 0.45,
         contrast: 0.0,
         large_plaque: 0.85,
         stent: 0.85,

@@ -41,7 +41,7 @@ impl Skeleton {
             sternum: sternum_course(torso),
         };
         skeleton.add_spine(density, rng);
-        skeleton.add_ribs(torso, density, rng);
+        skeleton.add_ribs(spec, torso, rng);
         skeleton.add_sternum(density);
         skeleton.add_shoulders(torso, density, rng);
         skeleton
@@ -96,7 +96,8 @@ impl Skeleton {
         }
     }
 
-    fn add_ribs(&mut self, torso: &Torso, density: f32, rng: &mut Rng) {
+    fn add_ribs(&mut self, spec: &BodySpec, torso: &Torso, rng: &mut Rng) {
+        let density = spec.bone as f32;
         for pair in 0..RIB_PAIRS {
             for side in [-1.0_f32, 1.0] {
                 let t = pair as f32 / (RIB_PAIRS - 1) as f32;
@@ -132,12 +133,13 @@ impl Skeleton {
                 if pair < 10 {
                     let tip = at(end);
                     let sternum_z = lerp(120.0, -48.0, (pair as f32 / 7.0).min(1.0));
+                    let sternum_z = lerp(tip[2], sternum_z, spec.cartilage_rise as f32).max(-48.0);
                     let joint = self.sternum_at(sternum_z);
                     let edge = [joint[0] + side * 17.0, joint[1] + 1.0, sternum_z];
                     let middle = wall_point(torso, side, end + 8.0, (tip[2] + sternum_z) * 0.5 - 3.0, 5.0);
-                    for solid in
-                        [Solid::capsule(tip, middle, 5.2, 5.2), Solid::capsule(middle, edge, 5.2, 4.8)]
-                    {
+                    let [thick, high] = spec.cartilage_mm.map(|mm| mm as f32);
+                    for (a, b, taper) in [(tip, middle, 1.0), (middle, edge, 0.92)] {
+                        let solid = Solid::Capsule { a, b, ra: thick, rb: thick * taper, flat: high / thick };
                         self.cartilages.push((solid, 85.0 + 25.0 * rng.unit() as f32));
                     }
                 }

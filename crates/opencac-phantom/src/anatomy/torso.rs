@@ -170,6 +170,11 @@ impl Torso {
     }
 }
 
+/// Half depth of the cavity whose front wall has a height's `y`.
+pub(crate) fn half_depth_reaching(y: f32, z: f32) -> f32 {
+    y / table(&FRONT, z)
+}
+
 /// Middle of the vertebral bodies over z.
 pub(crate) fn spine_y(z: f32) -> f32 {
     table(&[(-200.0, 46.0), (-60.0, 53.0), (40.0, 56.0), (120.0, 48.0), (200.0, 30.0)], z)

@@ -56,7 +56,7 @@ impl<'a> Scene<'a> {
         self.draw_lungs(canvas, &level);
         self.draw_abdomen(canvas, &level);
         self.draw_bones(canvas);
-        self.draw_heart(canvas);
+        self.draw_heart(canvas, &level);
         self.draw_tubes(canvas);
     }
 
@@ -280,7 +280,7 @@ impl<'a> Scene<'a> {
         canvas.paint(bounds, around(4.8), |_, _| tissue::CORD);
     }
 
-    fn draw_heart(&self, canvas: &mut Canvas) {
+    fn draw_heart(&self, canvas: &mut Canvas, level: &Level) {
         let heart = &self.anatomy.heart;
         let z = canvas.z;
         let corners = [[-0.08, -0.08, 0.5], [1.08, -0.08, 0.5], [-0.08, 1.08, 0.5], [1.08, 1.08, 0.5]]
@@ -326,7 +326,8 @@ impl<'a> Scene<'a> {
                 if place[2] > 1.28 {
                     continue;
                 }
-                let sac = heart.sac(place);
+                // A heart that lies against the wall is flat there.
+                let sac = heart.sac(place).max(self.anatomy.torso.cavity(level, p[0], p[1]));
                 let offset = j * canvas.size[0] + i;
                 canvas.sac[offset] = sac;
                 if sac > 1.0 {

@@ -13,8 +13,11 @@ use crate::augment::{Rng, below, between, chance, index_of};
 const NEAR_MM: f32 = -2.0;
 const FAR_MM: f32 = -14.0;
 
-/// Share of the patches about calcium or metal in which each lesion is as likely as the others; in the rest each voxel is,
-/// and with it the large lesions, which are harder to tell.
+/// What is smaller is mostly noise, and no mask is held up by it.
+const LEAST_MM3: f32 = 3.0;
+
+/// Share of the patches about calcium, metal or what a mask may hold in which each lesion is as likely as the others; in the
+/// rest each voxel is, and with it the large lesions, which are harder to tell.
 const BY_LESION: f64 = 0.5;
 
 /// Where patches of a region may lie, as offsets of the voxels that they lie about.
@@ -24,8 +27,8 @@ pub(super) struct Aims {
     classes: [Vec<Lesion>; CLASSES],
     /// Bright voxels in and about the heart that are of no class.
     bright: Vec<usize>,
-    /// Those further out.
-    pub(super) far: Vec<usize>,
+    /// Things of such voxels further out.
+    pub(super) far: Vec<Lesion>,
 }
 
 /// The voxels of a lesion.
@@ -60,7 +63,11 @@ impl Aims {
                 class => classes[usize::from(class)].push(at),
             }
         }
-        Self { classes: classes.map(|voxels| lesions_of(&voxels, region.size)), bright, far }
+        let things = |voxels: &[usize]| lesions_of(voxels, region.size);
+        let least = LEAST_MM3 / region.spacing_mm.iter().product::<f32>();
+        let mut far = things(&far);
+        far.retain(|thing| thing.len() as f32 >= least);
+        Self { classes: classes.map(|voxels| things(&voxels)), bright, far }
     }
 
     /// What a patch lies about: a coronary deposit, another one, metal, something else that is bright, in the heart or
@@ -77,8 +84,8 @@ impl Aims {
             w if w < 0.58 => of_classes(5..=METAL, rng).map(Aim::Voxel),
             // Which a large plaque is taken for, and which the classes above leave few patches for.
             w if w < 0.64 => of_classes(METAL..=METAL, rng).map(Aim::Voxel),
-            w if w < 0.77 => one_of(&self.bright, rng).map(Aim::Voxel),
-            w if w < 0.86 => one_of(&self.far, rng).map(Aim::Held),
+            w if w < 0.76 => one_of(&self.bright, rng).map(Aim::Voxel),
+            w if w < 0.90 => one_of_lesions(&self.far, rng).map(Aim::Held),
             _ => None,
         };
         found.unwrap_or_else(|| Aim::Voxel(in_heart(region, rng)))

@@ -15,6 +15,8 @@ const BULGE_SD_MM: f32 = 3.0;
 const BULGE_RADIUS_MM: [f32; 2] = [8.0, 22.0];
 /// Depths between which bright things of the chest wall come to lie where a mask holds them by mistake.
 const HELD_MM: [f32; 2] = [-3.0, 6.5];
+/// What lies within so much of such a thing is lifted by the same error, and counts with it.
+const HELD_REACH_MM: f32 = 8.0;
 
 /// The heart's coordinates over a patch, with the errors that a network's heart mask has.
 pub(super) struct Frame {
@@ -54,8 +56,11 @@ pub(super) struct Bulge {
     /// Its middle, in voxels of the patch.
     centre: [f32; 3],
     height_mm: f32,
-    /// Falls to 1/e of the height over so many voxels.
-    reach: [f32; 3],
+    /// Falls to 1/e of the height over this.
+    radius_mm: f32,
+    spacing_mm: [f32; 3],
+    /// Whether it holds a thing, in its middle.
+    held: bool,
 }
 
 impl Bulge {
@@ -74,12 +79,22 @@ impl Bulge {
             Aim::Voxel(_) => return None,
         };
         let radius_mm = between(rng, BULGE_RADIUS_MM[0], BULGE_RADIUS_MM[1]);
-        Some(Self { centre, height_mm, reach: region.spacing_mm.map(|mm| radius_mm / mm) })
+        let held = matches!(aim, Aim::Held(_));
+        Some(Self { centre, height_mm, radius_mm, spacing_mm: region.spacing_mm, held })
     }
 
     pub(super) fn at(&self, place: [f32; 3]) -> f32 {
-        let square: f32 = (0..3).map(|k| ((place[k] - self.centre[k]) / self.reach[k]).powi(2)).sum();
-        self.height_mm * (-square).exp()
+        self.height_mm * (-self.square_mm2(place) / self.radius_mm.powi(2)).exp()
+    }
+
+    /// Whether a place is too far from the thing that is held to be part of what the patch is about.
+    pub(super) fn is_beside_the_point(&self, place: [f32; 3]) -> bool {
+        self.held && self.square_mm2(place) > HELD_REACH_MM.powi(2)
+    }
+
+    /// Square of the distance from the middle.
+    fn square_mm2(&self, place: [f32; 3]) -> f32 {
+        (0..3).map(|k| ((place[k] - self.centre[k]) * self.spacing_mm[k]).powi(2)).sum()
     }
 }
 
@@ -99,8 +114,11 @@ mod tests {
             (y, z) == (64, 17) && (-6.0..-4.0).contains(&region.depth_mm[*i])
         });
         let rib = rib.unwrap();
-        region.hu[rib] = 400.0;
-        assert_eq!(Aims::of(&region).far, [rib]);
+        // With the voxel in front and the one behind large enough to be aimed at.
+        let width = region.size[0];
+        let thing = [rib - width, rib, rib + width];
+        thing.iter().for_each(|at| region.hu[*at] = 400.0);
+        assert_eq!(Aims::of(&region).far, [thing]);
         let rng = &mut rng(4, 0);
         for _ in 0..50 {
             let start = patch_start(region.size, rib, rng);
@@ -114,6 +132,8 @@ mod tests {
             let seen = region.depth_mm[rib] + at(0.0);
             assert!((HELD_MM[0]..=HELD_MM[1]).contains(&seen), "{seen}");
             assert!(at(100.0).abs() < 1e-3, "{}", at(100.0));
+            let far: [f32; 3] = std::array::from_fn(|k| (place[k] as isize - start[k]) as f32 + 12.0);
+            assert!(bulge.is_beside_the_point(far));
         }
     }
 
