@@ -95,7 +95,7 @@ pub struct Segmentation {
 pub struct ProbabilityMap {
     part: Part,
     steps: Vec<u8>,
-    /// Offsets in the part of the lesions that may be calcium or metal.
+    /// Offsets in the part of the lesions that may be calcium or metal, calcium of a coronary or of the annulus.
     doubtful: Vec<usize>,
 }
 
@@ -106,12 +106,12 @@ pub struct Sureness {
     pub least: f32,
     /// The least one of the surest voxel of each lesion.
     pub core: f32,
-    /// Whether lesions count that may as well be metal.
-    pub perhaps_metal: bool,
+    /// Whether lesions count that may as well be metal or annulus.
+    pub doubtful: bool,
 }
 
 impl ProbabilityMap {
-    /// A map of one value a voxel of the part, and the offsets of what may be calcium or metal.
+    /// A map of one value a voxel of the part, and the offsets of what may be calcium or not.
     pub(crate) fn new(part: Part, steps: Vec<u8>, doubtful: Vec<usize>) -> Self {
         debug_assert_eq!(part.grid().voxel_count(), steps.len());
         Self { part, steps, doubtful }
@@ -140,7 +140,7 @@ impl ProbabilityMap {
         let lesions = Mask::new(self.part.grid().clone(), lesions)?;
         let mut counted = lesions::with_core(&lesions, &self.steps, sureness.core);
         for at in &self.doubtful {
-            counted[*at] = sureness.perhaps_metal && seen.hu()[*at] >= bound_hu;
+            counted[*at] = sureness.doubtful && seen.hu()[*at] >= bound_hu;
         }
         let counted = Mask::new(self.part.grid().clone(), counted)?;
         Ok((seen, counted))
@@ -187,8 +187,8 @@ mod tests {
         let scan = Volume::new(grid.clone(), hu).unwrap();
         let steps = vec![240, 180, 0, 140, 0, 60, 250, 120, 120];
         let map = ProbabilityMap::new(Part::new(&grid, [[0, 8], [0, 0], [0, 0]]), steps, vec![5, 6, 7, 8]);
-        let counted = |least, core, perhaps_metal| {
-            let sureness = Sureness { least, core, perhaps_metal };
+        let counted = |least, core, doubtful| {
+            let sureness = Sureness { least, core, doubtful };
             let (_, lesions) = map.lesions(&scan, 130, sureness).unwrap();
             lesions.voxels().iter().map(|voxel| u8::from(*voxel)).collect::<Vec<_>>()
         };

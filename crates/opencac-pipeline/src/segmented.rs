@@ -10,8 +10,8 @@ use crate::output::Images;
 
 /// What is almost certainly coronary calcium, and all that may well be. A dense plaque shares its probability with metal, and
 /// hardly ever reaches 0.9.
-const CERTAIN: Sureness = Sureness { least: 0.6, core: 0.75, perhaps_metal: false };
-const POSSIBLE: Sureness = Sureness { least: 0.4, core: 0.6, perhaps_metal: true };
+const CERTAIN: Sureness = Sureness { least: 0.6, core: 0.75, doubtful: false };
+const POSSIBLE: Sureness = Sureness { least: 0.4, core: 0.6, doubtful: true };
 
 /// What was given or found in a scan.
 #[derive(Debug)]

@@ -306,6 +306,14 @@ pub enum PostStep {
         /// The share, from 0 to 1.
         share: f64,
     },
+    /// Makes what a lesion has of coronary calcium part of the mitral annulus, where that is more than a volume and not
+    /// more than what the lesion has of the annulus: an annulus is large, and plaques that grow into one are not.
+    WholeAnnulus {
+        /// Voxels from this intensity on make a lesion, connected over faces, edges and corners.
+        hu: i16,
+        /// The volume in mm^3.
+        above_mm3: f64,
+    },
     /// Takes out metal that is less than a share of the bright thing that it is seen in: the rim of a bone or a plaque.
     WholeMetal {
         /// Voxels from this intensity on make a thing, connected over faces, edges and corners.

@@ -88,6 +88,37 @@ pub(super) fn tell_metal_apart(
     Ok(doubtful)
 }
 
+/// Makes the coronary voxels of each lesion of coronary calcium and mitral annulus, voxels from `bound_hu` on, annulus too,
+/// where they are more than `above_mm3` and not more than its others. All arrays are of `grid`. Gives the offsets of those
+/// that are not more than the others, of whatever volume: they may be either.
+pub(super) fn keep_annulus_whole(
+    grid: &Grid,
+    hu: &[i16],
+    labels: &mut [u8],
+    bound_hu: i16,
+    above_mm3: f64,
+) -> Result<Vec<usize>, VolumeError> {
+    let Some(annulus) = Label::MitralAnnulus.calcium_value().filter(|annulus| labels.contains(annulus))
+    else {
+        return Ok(Vec::new());
+    };
+    let is_coronary = |label| Vessel::from_label(label).is_some();
+    let lesions = components_from(grid, hu, labels, bound_hu, |l| l == annulus || is_coronary(l))?;
+    let mut coronary = vec![Vec::new(); lesions.len()];
+    for (lesion, run) in lesions.runs() {
+        coronary[lesion].extend(run.filter(|at| is_coronary(labels[*at])));
+    }
+    let mut doubtful = Vec::new();
+    let parts = coronary.into_iter().zip(lesions.sizes());
+    for (part, _) in parts.filter(|(part, size)| 2 * part.len() <= **size) {
+        if part.len() as f64 * grid.voxel_volume_mm3() > above_mm3 {
+            part.iter().for_each(|at| labels[*at] = annulus);
+        }
+        doubtful.extend(part);
+    }
+    Ok(doubtful)
+}
+
 /// Takes the label of metal from every bright thing, voxels from `bound_hu` on, of which metal is less than `share`, and from
 /// what is fainter. All arrays are of `grid`.
 pub(super) fn drop_partly_metal(
@@ -185,6 +216,27 @@ mod tests {
         let plaque = [2, 2, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let mut found = plaque;
         assert!(tell_metal_apart(&grid, &hu, &mut found, 130, 0.5).unwrap().is_empty());
+        assert_eq!(found, plaque);
+    }
+
+    #[test]
+    fn a_large_part_of_an_annulus_is_annulus() {
+        let grid = Grid::axial([14, 1, 1], [1.0, 2.0, 1.0], PatientPoint([0.0; 3])).unwrap();
+        // An annulus with a part called LCX, a plaque with a voxel of annulus, a faint voxel between plaque and annulus.
+        let labels = [7, 7, 3, 3, 7, 0, 3, 3, 7, 0, 3, 3, 7, 7];
+        let hu = [300, 300, 300, 300, 300, 40, 300, 300, 300, 40, 300, 120, 300, 300];
+        for (above_mm3, expected) in [
+            (3.9, [7, 7, 7, 7, 7, 0, 3, 3, 7, 0, 3, 3, 7, 7]),
+            (4.0, labels),
+            (0.0, [7, 7, 7, 7, 7, 0, 3, 3, 7, 0, 3, 3, 7, 7]),
+        ] {
+            let mut found = labels;
+            assert_eq!(keep_annulus_whole(&grid, &hu, &mut found, 130, above_mm3).unwrap(), [2, 3]);
+            assert_eq!(found, expected, "above {above_mm3} mm^3");
+        }
+        let plaque = [3, 3, 3, 3, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
+        let mut found = plaque;
+        assert!(keep_annulus_whole(&grid, &hu, &mut found, 130, 0.0).unwrap().is_empty());
         assert_eq!(found, plaque);
     }
 

@@ -24,7 +24,8 @@ pub(super) fn clean(
             | PostStep::AtLeast { .. }
             | PostStep::SureLesions { .. }
             | PostStep::MetalOrCalcium { .. }
-            | PostStep::WholeMetal { .. } => mask,
+            | PostStep::WholeMetal { .. }
+            | PostStep::WholeAnnulus { .. } => mask,
         };
     }
     Ok(mask)

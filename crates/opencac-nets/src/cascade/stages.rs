@@ -75,7 +75,10 @@ pub fn segment_calcium(
                 lesions::drop_unsure(part.grid(), &seen, &mut labels, &or_metal, hu, least as f32)?;
             }
             PostStep::MetalOrCalcium { hu, share } => {
-                doubtful = lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?;
+                doubtful.extend(lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?);
+            }
+            PostStep::WholeAnnulus { hu, above_mm3 } => {
+                doubtful.extend(lesions::keep_annulus_whole(part.grid(), &seen, &mut labels, hu, above_mm3)?);
             }
             PostStep::WholeMetal { hu, share } => {
                 lesions::drop_partly_metal(part.grid(), &seen, &mut labels, hu, share)?;
