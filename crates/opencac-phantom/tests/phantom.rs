@@ -315,22 +315,23 @@ fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
 #[test]
 fn hearts_at_the_wall_touch_it_where_others_have_fat_or_lung() {
     let variety = |at_wall: f64| Variety { at_wall, contrast: 0.0, ..Variety::chest() };
-    let mut touched_mm2 = [[0.0; 2]; 6];
-    for (seed, touched_mm2) in (0..).zip(&mut touched_mm2) {
-        let pair = [0.0, 1.0].map(|at_wall| PhantomSpec::random(seed, &variety(at_wall)));
-        // The rest of the person and of what the chest holds stays what it was.
-        let mut same = pair[0].clone();
-        same.body.cavity_half_depth_mm = pair[1].body.cavity_half_depth_mm;
-        same.heart.fat_mm = pair[1].heart.fat_mm;
-        assert_eq!(same, pair[1]);
-        *touched_mm2 = pair.map(|mut spec| {
-            spec.scan = small(seed).scan;
-            spec.scan.middle_mm = spec.heart.shift_mm[2];
-            let column_mm2 = spec.scan.pixel_mm * spec.scan.increment_mm;
-            let soft = tissue_before(&made(&spec)).into_iter().filter(|hu| *hu > -30).count();
-            soft as f64 * column_mm2
-        });
-    }
+    let touched_mm2: Vec<[f64; 2]> = (0..6)
+        .map(|seed| {
+            let pair = [0.0, 1.0].map(|at_wall| PhantomSpec::random(seed, &variety(at_wall)));
+            // The rest of the person and of what the chest holds stays what it was.
+            let mut same = pair[0].clone();
+            same.body.cavity_half_depth_mm = pair[1].body.cavity_half_depth_mm;
+            same.heart.fat_mm = pair[1].heart.fat_mm;
+            assert_eq!(same, pair[1]);
+            pair.map(|mut spec| {
+                spec.scan = small(seed).scan;
+                spec.scan.middle_mm = spec.heart.shift_mm[2];
+                let column_mm2 = spec.scan.pixel_mm * spec.scan.increment_mm;
+                let soft = tissue_before(&made(&spec)).into_iter().filter(|hu| *hu > -30).count();
+                soft as f64 * column_mm2
+            })
+        })
+        .collect();
     let mut grown: Vec<f64> = touched_mm2.iter().map(|[free, touching]| touching - free).collect();
     grown.sort_by(f64::total_cmp);
     // In life it may be a hand's breadth; half of these have more than a quarter of it.

@@ -22,7 +22,7 @@ pub(super) fn drop_unsure(
     bound_hu: i16,
     least: f32,
 ) -> Result<(), VolumeError> {
-    let is_lesion = |hu: i16, label: u8| hu >= bound_hu && Vessel::from_label(label).is_some();
+    let is_lesion = |hu: i16, label: u8| hu >= bound_hu && is_coronary(label);
     let lesions = hu.iter().zip(labels.iter()).map(|(hu, label)| is_lesion(*hu, *label)).collect();
     let sure = with_core(&Mask::new(grid.clone(), lesions)?, probability, least);
     for ((label, hu), sure) in labels.iter_mut().zip(hu).zip(sure) {
@@ -31,6 +31,16 @@ pub(super) fn drop_unsure(
         }
     }
     Ok(())
+}
+
+/// Whether a value of a label map says coronary calcium.
+fn is_coronary(label: u8) -> bool {
+    Vessel::from_label(label).is_some()
+}
+
+/// The value of a label in label maps, where it is in this one.
+fn present(label: Label, labels: &[u8]) -> Option<u8> {
+    label.calcium_value().filter(|value| labels.contains(value))
 }
 
 /// Whether a value of a label map says metal.
@@ -48,11 +58,10 @@ pub(super) fn tell_metal_apart(
     bound_hu: i16,
     share: f64,
 ) -> Result<Vec<usize>, VolumeError> {
-    let Some(metal) = Label::Metal.calcium_value().filter(|metal| labels.contains(metal)) else {
+    let Some(metal) = present(Label::Metal, labels) else {
         return Ok(Vec::new());
     };
-    let either = |label| is_metal(label) || Vessel::from_label(label).is_some();
-    let lesions = components_from(grid, hu, labels, bound_hu, either)?;
+    let lesions = components_from(grid, hu, labels, bound_hu, |l| is_metal(l) || is_coronary(l))?;
     // Voxels of each vessel, then of metal.
     let mut counts = vec![[0_usize; Vessel::ALL.len() + 1]; lesions.len()];
     for (lesion, run) in lesions.runs() {
@@ -98,11 +107,9 @@ pub(super) fn keep_annulus_whole(
     bound_hu: i16,
     above_mm3: f64,
 ) -> Result<Vec<usize>, VolumeError> {
-    let Some(annulus) = Label::MitralAnnulus.calcium_value().filter(|annulus| labels.contains(annulus))
-    else {
+    let Some(annulus) = present(Label::MitralAnnulus, labels) else {
         return Ok(Vec::new());
     };
-    let is_coronary = |label| Vessel::from_label(label).is_some();
     let lesions = components_from(grid, hu, labels, bound_hu, |l| l == annulus || is_coronary(l))?;
     let mut coronary = vec![Vec::new(); lesions.len()];
     for (lesion, run) in lesions.runs() {
@@ -128,7 +135,7 @@ pub(super) fn drop_partly_metal(
     bound_hu: i16,
     share: f64,
 ) -> Result<(), VolumeError> {
-    if !labels.iter().any(|label| is_metal(*label)) {
+    if present(Label::Metal, labels).is_none() {
         return Ok(());
     }
     let things = components_from(grid, hu, labels, bound_hu, |_| true)?;

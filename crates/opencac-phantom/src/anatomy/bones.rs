@@ -17,6 +17,8 @@ pub(crate) struct Bone {
 /// Distance of vertebrae, mean of the thoracic spine (Gilad and Nissan 1986: 22-27 mm with the disc).
 const VERTEBRA_MM: f32 = 24.0;
 const RIB_PAIRS: usize = 12;
+/// Height of the sternum's lower end, where the lowest cartilages join it.
+const STERNUM_FOOT_MM: f32 = -48.0;
 
 /// All bones and cartilages.
 #[derive(Debug, Clone)]
@@ -132,8 +134,8 @@ impl Skeleton {
                 }
                 if pair < 10 {
                     let tip = at(end);
-                    let sternum_z = lerp(120.0, -48.0, (pair as f32 / 7.0).min(1.0));
-                    let sternum_z = lerp(tip[2], sternum_z, spec.cartilage_rise as f32).max(-48.0);
+                    let steep_z = lerp(120.0, STERNUM_FOOT_MM, (pair as f32 / 7.0).min(1.0));
+                    let sternum_z = lerp(tip[2], steep_z, spec.cartilage_rise as f32).max(STERNUM_FOOT_MM);
                     let joint = self.sternum_at(sternum_z);
                     let edge = [joint[0] + side * 17.0, joint[1] + 1.0, sternum_z];
                     let middle = wall_point(torso, side, end + 8.0, (tip[2] + sternum_z) * 0.5 - 3.0, 5.0);
@@ -219,7 +221,7 @@ fn wall_point(torso: &Torso, side: f32, turn_deg: f32, z: f32, outside_mm: f32) 
 }
 
 fn sternum_course(torso: &Torso) -> Course {
-    let controls: Vec<(P3, f32)> = [-48.0, -20.0, 10.0, 40.0, 75.0, 100.0, 128.0]
+    let controls: Vec<(P3, f32)> = [STERNUM_FOOT_MM, -20.0, 10.0, 40.0, 75.0, 100.0, 128.0]
         .map(|z| {
             let section = torso.level(z).cavity;
             ([0.0, section.middle_y - section.half_depth - 6.5, z], 1.0)

@@ -73,18 +73,17 @@ impl Aims {
     /// What a patch lies about: a coronary deposit, another one, metal, something else that is bright, in the heart or
     /// beside it, or anything in the heart. Of the classes that are there each is as likely as the others, however small.
     pub(super) fn pick(&self, region: &Region, rng: &mut Rng) -> Aim {
-        let one_of = |places: &Vec<usize>, rng: &mut Rng| places.get(below(rng, places.len())).copied();
         let of_classes = |classes: RangeInclusive<u8>, rng: &mut Rng| {
             let present: Vec<_> =
                 classes.map(|c| &self.classes[usize::from(c)]).filter(|c| !c.is_empty()).collect();
-            one_of_lesions(present.get(below(rng, present.len()))?, rng)
+            one_of_lesions(one_of(&present, rng)?, rng)
         };
         let found = match between(rng, 0.0, 1.0) {
             w if w < 0.36 => of_classes(1..=4, rng).map(Aim::Voxel),
             w if w < 0.58 => of_classes(5..=METAL, rng).map(Aim::Voxel),
             // Which a large plaque is taken for, and which the classes above leave few patches for.
             w if w < 0.64 => of_classes(METAL..=METAL, rng).map(Aim::Voxel),
-            w if w < 0.76 => one_of(&self.bright, rng).map(Aim::Voxel),
+            w if w < 0.76 => one_of(&self.bright, rng).copied().map(Aim::Voxel),
             w if w < 0.90 => one_of_lesions(&self.far, rng).map(Aim::Held),
             _ => None,
         };
@@ -92,11 +91,14 @@ impl Aims {
     }
 }
 
+fn one_of<'a, T>(all: &'a [T], rng: &mut Rng) -> Option<&'a T> {
+    all.get(below(rng, all.len()))
+}
+
 /// A voxel of lesions.
 fn one_of_lesions(lesions: &[Lesion], rng: &mut Rng) -> Option<usize> {
     if chance(rng, BY_LESION) {
-        let lesion = lesions.get(below(rng, lesions.len()))?;
-        return lesion.get(below(rng, lesion.len())).copied();
+        return one_of(one_of(lesions, rng)?, rng).copied();
     }
     let which = below(rng, lesions.iter().map(Vec::len).sum());
     lesions.iter().flatten().nth(which).copied()

@@ -66,20 +66,19 @@ pub(super) struct Bulge {
 impl Bulge {
     /// The bulge that holds a thing outside the heart; else one of chance, or none.
     pub(super) fn draw(region: &Region, aim: Aim, start: [isize; 3], rng: &mut Rng) -> Option<Self> {
-        let (centre, height_mm) = match aim {
+        let (centre, height_mm, held) = match aim {
             Aim::Held(at) => {
                 let place = index_of(at, region.size);
                 let depth_mm = between(rng, HELD_MM[0], HELD_MM[1]);
                 let centre = std::array::from_fn(|k| (place[k] as isize - start[k]) as f32);
-                (centre, depth_mm - region.depth_mm[at])
+                (centre, depth_mm - region.depth_mm[at], true)
             }
             Aim::Voxel(_) if chance(rng, BULGING) => {
-                (PATCH.map(|n| between(rng, 0.0, n as f32)), normal(rng, 0.0, BULGE_SD_MM))
+                (PATCH.map(|n| between(rng, 0.0, n as f32)), normal(rng, 0.0, BULGE_SD_MM), false)
             }
             Aim::Voxel(_) => return None,
         };
         let radius_mm = between(rng, BULGE_RADIUS_MM[0], BULGE_RADIUS_MM[1]);
-        let held = matches!(aim, Aim::Held(_));
         Some(Self { centre, height_mm, radius_mm, spacing_mm: region.spacing_mm, held })
     }
 

@@ -127,7 +127,7 @@ impl Patch {
 
     pub(super) fn drawn(mut self, frame: &Frame, bulge: Option<Bulge>, rng: &mut Rng) -> Drawn {
         let place = |i: usize| index_of(i, PATCH).map(|at| at as f32);
-        if let Some(bulge) = &bulge {
+        if let Some(bulge) = bulge {
             self.depth_mm.iter_mut().enumerate().for_each(|(i, depth)| *depth += bulge.at(place(i)));
         }
         let count = self.hu.len();
@@ -140,13 +140,10 @@ impl Patch {
             input.extend((0..count).map(|i| first + step * place(i)[axis]));
         }
         let mut weight: Vec<f32> = (0..count).map(|i| self.weight(i, rng)).collect();
-        // Else a bit of cartilage would be drowned by the rib beside it.
-        let beside_the_point =
-            |i: usize| bulge.as_ref().is_some_and(|bulge| bulge.is_beside_the_point(place(i)));
-        for (i, weight) in weight.iter_mut().enumerate() {
-            if self.labels[i] == 0 && beside_the_point(i) {
-                *weight *= OUTSIDE_WEIGHT;
-            }
+        if let Some(bulge) = bulge {
+            // Else a bit of cartilage would be drowned by the rib beside it.
+            let beside = |i: &usize| self.labels[*i] == 0 && bulge.is_beside_the_point(place(*i));
+            (0..count).filter(beside).for_each(|i| weight[i] *= OUTSIDE_WEIGHT);
         }
         self.balance(&mut weight);
         let target = self.labels.iter().map(|l| if *l == IGNORED { 0 } else { *l }).collect();
