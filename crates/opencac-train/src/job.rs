@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, BundleError, Card, Format, InputCard, Method, StageCard};
 use opencac_nets::trainer::{LossReport, TrainingDevice};
-use opencac_nets::unet::UNetWeights;
+use opencac_nets::unet::{UNetWeights, WeightError};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -112,6 +112,9 @@ pub enum JobError {
         /// The stage.
         stage: Stage,
     },
+    /// The network to begin with is another one.
+    #[error("the training cannot begin with these weights")]
+    Initial(#[source] WeightError),
     /// The network's layout is not in order.
     #[error(transparent)]
     Network(opencac_nets::unet::SpecError),
@@ -316,12 +319,16 @@ impl Job {
     ) -> Result<UNetWeights, JobError> {
         watch.begin(stage.key(), Some(settings.steps));
         let missing = |bundle: &Bundle| JobError::NoInitial { bundle: bundle.card().name.clone(), stage };
-        let weights = |bundle| Bundle::weights(bundle, stage).ok_or_else(|| missing(bundle));
+        let weights = |bundle: &Bundle| {
+            let found = bundle.card().method.network(stage).zip(bundle.weights(stage));
+            let (network, weights) = found.ok_or_else(|| missing(bundle))?;
+            weights.widened(&network, &settings.network, settings.seed).map_err(JobError::Initial)
+        };
         let initial = self.init.as_ref().map(weights).transpose()?;
         let hash = self.init.as_ref().and_then(|bundle| bundle.sha256().remove(&stage));
         let settings = RunSettings { initial: hash, ..settings };
         let held_out = settings.validation.is_some().then_some(held_out);
-        let sources = Sources { training, held_out, initial };
+        let sources = Sources { training, held_out, initial: initial.as_ref() };
         let mut after = |step, report: &LossReport| watch.step(step, report);
         Ok(run::run(sources, &settings, self.pace, folder, self.resume, &mut after)?)
     }

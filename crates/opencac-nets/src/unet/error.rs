@@ -104,6 +104,16 @@ pub enum WeightError {
         /// The value, as text.
         value: String,
     },
+    /// A network is not another one with more channels.
+    #[error(
+        "weights: of a network of {from}, which cannot be made one of {to}: it may only get more channels inside"
+    )]
+    NotWider {
+        /// The network that the weights are of.
+        from: String,
+        /// The other one.
+        to: String,
+    },
     /// A variance is negative.
     #[error("weights: tensor {tensor} holds the variance {value} at position {index}, expected 0 or more")]
     NegativeVariance {

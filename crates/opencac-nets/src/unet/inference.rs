@@ -42,10 +42,11 @@ impl InferenceNet {
             level(layers, vec![reads])
         });
         let decoder = (0..spec.levels() - 1).rev().map(|index| {
-            let layers = spec.decoder_layers(index);
-            let skip = spec.layout().encoder[index][1];
-            let below = layers[0].in_channels - skip;
-            level(layers, vec![Reads::Upsampled { channels: below }, Reads::Blocked { channels: skip }])
+            let [below, skip] = spec.decoder_inputs(index);
+            level(
+                spec.decoder_layers(index),
+                vec![Reads::Upsampled { channels: below }, Reads::Blocked { channels: skip }],
+            )
         });
         Ok(Self {
             spec: spec.clone(),

@@ -17,6 +17,7 @@ mod presets;
 mod reference;
 mod spec;
 mod weights;
+mod widen;
 mod workspace;
 
 pub use error::{SpecError, UNetError, WeightError};

@@ -216,13 +216,19 @@ impl UNetSpec {
     /// The two convolutions of the decoder level that works on the grid of encoder level `level`.
     pub fn decoder_layers(&self, level: usize) -> [ConvLayer; 2] {
         let steps = self.layout.decoder.len();
+        let input = self.decoder_inputs(level).iter().sum();
+        let norm = matches!(self.layout.norm, Norm::Batch { decoder: true, .. });
+        block(&format!("dec{}", level + 1), input, self.layout.decoder[steps - 1 - level], norm)
+    }
+
+    /// Channels that the decoder level on the grid of encoder level `level` joins: those from below, and the encoder's.
+    pub fn decoder_inputs(&self, level: usize) -> [usize; 2] {
+        let steps = self.layout.decoder.len();
         let below = match (level + 1 < steps).then(|| steps - 2 - level) {
             None => self.layout.encoder[steps][1],
             Some(deeper) => self.layout.decoder[deeper][1],
         };
-        let input = below + self.layout.encoder[level][1];
-        let norm = matches!(self.layout.norm, Norm::Batch { decoder: true, .. });
-        block(&format!("dec{}", level + 1), input, self.layout.decoder[steps - 1 - level], norm)
+        [below, self.layout.encoder[level][1]]
     }
 
     /// All 3x3x3 convolutions in the order in which they run.

@@ -56,7 +56,8 @@ pub struct TrainArgs {
     /// Evaluations without improvement after which to stop [default: go on to the last step]
     #[arg(long, value_name = "N", requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
     patience: Option<u64>,
-    /// Networks to begin with: the name of a bundle or the path of its folder [default: random weights]
+    /// Networks to begin with: the name of a bundle or the path of its folder; narrower ones get more channels, which change
+    /// nothing at first [default: random weights]
     #[arg(long, value_name = "NAME")]
     init: Option<String>,
     /// Networks whose heart network finds the hearts of the synthetic cases, as it will in use [default: with `all` the one
