@@ -203,6 +203,7 @@ fn check(spec: &PhantomSpec) -> Result<(), PhantomError> {
         ("cavity half depth in mm", spec.body.cavity_half_depth_mm, 50.0, 160.0),
         ("half thickness of cartilages in mm", spec.body.cartilage_mm[0], 1.0, 20.0),
         ("half height of cartilages in mm", spec.body.cartilage_mm[1], 1.0, 20.0),
+        ("rise of cartilages", spec.body.cartilage_rise, 0.0, 3.0),
         ("wanted Agatston score", spec.agatston.unwrap_or(0.0), 0.0, 10_000.0),
     ];
     for (field, found, low, high) in fields {

@@ -19,6 +19,10 @@ pub struct Variety {
     pub other_calcium: f64,
     /// Share with more calcium of the aortic root's wall, where the coronaries leave.
     pub root_calcium: f64,
+    /// Share with one or two large deposits of the mitral annulus beside what `other_calcium` gives, anywhere on its C.
+    pub annulus: f64,
+    /// Share with one or two pieces of calcified pericardium beside what `confounder` gives.
+    pub pericardium: f64,
     /// Share with calcified rib cartilages, 4 to 23 pieces of 2 to 600 mm^3.
     pub cartilage: f64,
     /// Share whose heart lies flat against the front wall and its cartilages, with hardly any fat between.
@@ -54,6 +58,8 @@ impl Variety {
             coronary_calcium: 0.6,
             other_calcium: 0.4,
             root_calcium: 0.0,
+            annulus: 0.0,
+            pericardium: 0.0,
             // In 84 % of adults beyond thirty, and in 38 % of those below, more than a twentieth of the cartilages is calcified
             // (Ghorbanlou and Moradi, 400 chest scans of 2020 and 2021): people of both kinds are scanned.
             cartilage: 0.6,
@@ -113,9 +119,14 @@ impl PhantomSpec {
         self.deposits.extend(large_plan(&mut Rng::new(seed, 15), variety.large_plaque));
         self.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
         self.deposits.extend(root_plan(&mut Rng::new(seed, 17), variety.root_calcium));
+        self.deposits.extend(annulus_plan(&mut Rng::new(seed, 21), variety.annulus));
         let [low, high] = variety.stent_hu;
         let stent_hu = Rng::new(seed, 16).range(low, high);
         self.confounders = confounders(&mut Rng::new(seed, 13), variety, stent_hu);
+        let more = &mut Rng::new(seed, 22);
+        if more.chance(variety.pericardium) {
+            self.confounders.extend(pericardium(more));
+        }
         self.confounders.extend(cartilage_plan(&mut Rng::new(seed, 18), variety.cartilage));
         self
     }
@@ -256,12 +267,18 @@ fn scanner(rng: &mut Rng, variety: &Variety) -> ScannerSpec {
 
 /// Even in the logarithm: doubling the dose is one step anywhere.
 fn noise_sd_hu(rng: &mut Rng, variety: &Variety) -> f64 {
-    let [low, high] = variety.noise_sd_hu.map(|sd| sd.max(0.1).ln());
+    even_in_logarithm(rng, variety.noise_sd_hu.map(|sd| sd.max(0.1)))
+}
+
+fn even_in_logarithm(rng: &mut Rng, range: [f64; 2]) -> f64 {
+    let [low, high] = range.map(f64::ln);
     rng.range(low, high).exp()
 }
 
 /// Volumes of plaques that pass for stents.
 const LARGE_MM3: [f64; 2] = [60.0, 1200.0];
+/// Volumes of annuli that reach into the groove of the circumflex.
+const LARGE_ANNULUS_MM3: [f64; 2] = [150.0, 3500.0];
 
 /// Attenuation of a plaque's mineral: grows with its volume, with a spread between plaques. Together with the blur it
 /// gives the peaks of real native scans (medians 158 HU below 8 mm^3, 340 at 8-50, 640 above).
@@ -283,6 +300,19 @@ fn coronary_position(rng: &mut Rng, site: Site) -> f64 {
     }
 }
 
+/// A deposit of this place and volume; the rest is drawn.
+fn deposit(rng: &mut Rng, site: Site, position: f64, volume_mm3: f64, elongation: [f64; 2]) -> Deposit {
+    Deposit {
+        site,
+        position,
+        angle_deg: rng.range(0.0, 360.0),
+        volume_mm3,
+        density_hu: density_hu(rng, volume_mm3),
+        elongation: rng.range(elongation[0], elongation[1]),
+        seed: rng.bits() >> 12,
+    }
+}
+
 /// Draws plaques. The volume of the mineral is log-normal so that what a scan shows above 130 HU has the mean 2.68 and
 /// SD 1.63 of ln(mm^3) of 55 real lesions, part of the spread between people; vessels and places along them as often
 /// as there.
@@ -297,15 +327,8 @@ fn coronary_plan(rng: &mut Rng, count: Option<usize>) -> Vec<Deposit> {
             let position = coronary_position(rng, site);
             let largest: f64 = if site == Site::Lm { 200.0 } else { 1200.0 };
             let volume_mm3 = (1.4 + person + rng.normal(0.0, 1.5)).exp().clamp(1.0, largest);
-            Deposit {
-                site,
-                position,
-                angle_deg: rng.range(0.0, 360.0),
-                volume_mm3,
-                density_hu: density_hu(rng, volume_mm3),
-                elongation: rng.range(1.4, 4.6).min(1.2 + volume_mm3 / 8.0),
-                seed: rng.bits() >> 12,
-            }
+            let plaque = deposit(rng, site, position, volume_mm3, [1.4, 4.6]);
+            Deposit { elongation: plaque.elongation.min(1.2 + volume_mm3 / 8.0), ..plaque }
         })
         .collect()
 }
@@ -316,16 +339,9 @@ fn large_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
     (0..count)
         .map(|_| {
             let site = [Site::Lad, Site::Lcx, Site::Rca][rng.below(3)];
-            let volume_mm3 = rng.range(LARGE_MM3[0].ln(), LARGE_MM3[1].ln()).exp();
-            Deposit {
-                site,
-                position: coronary_position(rng, site),
-                angle_deg: rng.range(0.0, 360.0),
-                volume_mm3,
-                density_hu: density_hu(rng, volume_mm3),
-                elongation: rng.range(1.4, 6.0),
-                seed: rng.bits() >> 12,
-            }
+            let volume_mm3 = even_in_logarithm(rng, LARGE_MM3);
+            let position = coronary_position(rng, site);
+            deposit(rng, site, position, volume_mm3, [1.4, 6.0])
         })
         .collect()
 }
@@ -339,21 +355,26 @@ fn other_deposit(
     place: [f64; 2],
 ) -> Deposit {
     let volume_mm3 = rng.normal(ln_volume, 1.0).exp().clamp(3.0, 4000.0);
-    Deposit {
-        site,
-        position: rng.range(place[0], place[1]),
-        angle_deg: rng.range(0.0, 360.0),
-        volume_mm3,
-        density_hu: density_hu(rng, volume_mm3),
-        elongation: rng.range(elongation[0], elongation[1]),
-        seed: rng.bits() >> 12,
-    }
+    let position = rng.range(place[0], place[1]);
+    deposit(rng, site, position, volume_mm3, elongation)
 }
 
 /// Plaques of the aortic root's wall, some of them at the ostia of the coronaries.
 fn root_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
     let count = if rng.chance(share) { 1 + rng.below(3) } else { 0 };
     (0..count).map(|_| other_deposit(rng, Site::AorticWall, 3.0, [1.5, 4.0], [0.0, 0.1])).collect()
+}
+
+/// Large deposits of the mitral annulus.
+fn annulus_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
+    let count = if rng.chance(share) { 1 + rng.below(2) } else { 0 };
+    (0..count)
+        .map(|_| {
+            let volume_mm3 = even_in_logarithm(rng, LARGE_ANNULUS_MM3);
+            let position = rng.unit();
+            deposit(rng, Site::MitralAnnulus, position, volume_mm3, [2.0, 8.0])
+        })
+        .collect()
 }
 
 /// Pieces of calcified rib cartilage.
@@ -393,6 +414,15 @@ fn other_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
     plan
 }
 
+/// One or two pieces of calcified pericardium.
+fn pericardium(rng: &mut Rng) -> Vec<Confounder> {
+    let piece = |rng: &mut Rng| {
+        let (volume_mm3, density_hu) = (rng.normal(4.5, 1.0).exp(), rng.range(200.0, 800.0));
+        Confounder::Pericardium { volume_mm3, density_hu, seed: rng.bits() >> 12 }
+    };
+    (0..1 + rng.below(2)).map(|_| piece(rng)).collect()
+}
+
 fn confounders(rng: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounder> {
     let share = variety.confounder;
     let mut all = Vec::new();
@@ -403,10 +433,7 @@ fn confounders(rng: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounde
         }
     }
     if rng.chance(0.6 * share) {
-        for _ in 0..1 + rng.below(2) {
-            let (volume_mm3, density_hu) = (rng.normal(4.5, 1.0).exp(), rng.range(200.0, 800.0));
-            all.push(Confounder::Pericardium { volume_mm3, density_hu, seed: rng.bits() >> 12 });
-        }
+        all.extend(pericardium(rng));
     }
     if rng.chance(0.7 * share) {
         all.push(Confounder::Lead);

@@ -124,6 +124,9 @@ fn a_score_without_plaques_to_scale_is_an_error() {
     let mut spec = small(1);
     spec.scan.pixel_mm = f64::NAN;
     assert!(matches!(generate(&spec), Err(PhantomError::Field { field: "pixel size in mm", .. })));
+    let mut spec = small(1);
+    spec.body.cartilage_rise = -0.5;
+    assert!(matches!(generate(&spec), Err(PhantomError::Field { field: "rise of cartilages", .. })));
 }
 
 /// Bounds of real lesions in the box of the heart mask (see docs/phantom.md), widened by 0.06 for the plaque's own
@@ -273,26 +276,32 @@ fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
     let asked = Variety {
         large_plaque: 0.4,
         root_calcium: 0.5,
+        annulus: 0.2,
+        pericardium: 0.7,
         stent: 0.3,
         stent_hu: [2000.0, 3000.0],
         ..Variety::chest()
     };
     let is_stent = |c: &Confounder| matches!(c, Confounder::Stent { .. });
+    let is_pericardium = |c: &Confounder| matches!(c, Confounder::Pericardium { .. });
     let (mut stents, mut large, mut roots, mut cartilages) = (0, 0, 0, 0);
+    let (mut annuli, mut pericardia) = (0, 0);
     for seed in 0..1000 {
         let (before, after) = (PhantomSpec::random(seed, &plain), PhantomSpec::random(seed, &asked));
-        let (root, more): (Vec<_>, Vec<_>) = after
-            .deposits
-            .iter()
-            .filter(|d| !before.deposits.contains(d))
-            .partition(|d| d.site == Site::AorticWall);
+        let added = |of: fn(Site) -> bool| -> Vec<&Deposit> {
+            after.deposits.iter().filter(|d| of(d.site) && !before.deposits.contains(d)).collect()
+        };
+        let root = added(|site| site == Site::AorticWall);
+        let annulus = added(|site| site == Site::MitralAnnulus);
+        let more = added(Site::is_coronary);
         roots += usize::from(!root.is_empty());
+        assert!(annulus.iter().all(|d| (150.0..=3500.0).contains(&d.volume_mm3)), "{annulus:?}");
+        annuli += usize::from(!annulus.is_empty());
         let calcified = |c: &Confounder| matches!(c, Confounder::Cartilage { .. });
         cartilages += usize::from(after.confounders.iter().any(calcified));
-        assert_eq!(before.deposits.len() + root.len() + more.len(), after.deposits.len());
-        for plaque in &more {
-            assert!(plaque.site.is_coronary() && (60.0..=1200.0).contains(&plaque.volume_mm3), "{plaque:?}");
-        }
+        let count = before.deposits.len() + root.len() + annulus.len() + more.len();
+        assert_eq!(count, after.deposits.len());
+        assert!(more.iter().all(|d| (60.0..=1200.0).contains(&d.volume_mm3)), "{more:?}");
         large += usize::from(!more.is_empty());
         for confounder in after.confounders.iter().filter(|c| is_stent(c)) {
             assert!(
@@ -306,9 +315,14 @@ fn what_is_drawn_apart_comes_as_often_as_asked_and_changes_nothing_else() {
         };
         let everywhere = Variety { cartilage: 1.0, ..plain.clone() };
         assert_eq!(before.confounders, rest(&PhantomSpec::random(seed, &everywhere)));
+        let lime = |spec: &PhantomSpec| spec.confounders.iter().filter(|c| is_pericardium(c)).count();
+        let added = lime(&after) - lime(&before);
+        assert!(added <= 2, "{added} pieces of pericardium");
+        pericardia += usize::from(added > 0);
         assert_eq!((&before.body, &before.heart, &before.scan), (&after.body, &after.heart, &after.scan));
     }
     assert!((260..340).contains(&stents) && (350..450).contains(&large), "{stents} {large}");
+    assert!((160..240).contains(&annuli) && (650..750).contains(&pericardia), "{annuli} {pericardia}");
     assert!((450..550).contains(&roots) && (550..650).contains(&cartilages), "{roots} {cartilages}");
 }
 

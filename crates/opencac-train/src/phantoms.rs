@@ -135,6 +135,8 @@ fn heart_variety() -> Variety {
         coronary_calcium: 0.7,
         other_calcium: 0.8,
         root_calcium: 0.4,
+        annulus: 0.3,
+        pericardium: 0.25,
         cartilage: 0.8,
         at_wall: 0.45,
         contrast: 0.0,
