@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::anatomy::Anatomy;
 use crate::anatomy::heart::Heart;
 use crate::anatomy::torso::half_depth_reaching;
 use crate::rng::Rng;
@@ -146,7 +145,7 @@ impl PhantomSpec {
     /// The same chest in a field that ends a margin around the heart, as a reconstruction of the heart alone would be: a
     /// fraction of the voxels. Noise and streaks are other draws of the same kind.
     pub fn about_heart(mut self, margin_mm: f64) -> Self {
-        let [low, high] = Anatomy::new(&self).heart.bounds().map(|corner| corner.map(f64::from));
+        let [low, high] = outline(&self.heart).bounds().map(|corner| corner.map(f64::from));
         let spacing_mm = [self.scan.pixel_mm, self.scan.pixel_mm, self.scan.increment_mm];
         self.scan.size =
             std::array::from_fn(|k| ((high[k] - low[k] + 2.0 * margin_mm) / spacing_mm[k]).ceil() as usize);
@@ -207,13 +206,18 @@ fn heart(rng: &mut Rng, body: &BodySpec) -> HeartSpec {
     }
 }
 
+/// A heart to ask for its outline, which follows from the specification alone.
+fn outline(heart: &HeartSpec) -> Heart {
+    Heart::new(heart, &mut Rng::new(0, 0))
+}
+
 /// The foremost place of an average heart, in its box.
 const FOREMOST: [f32; 3] = [0.5, 0.0, 0.26];
 
 /// Brings the front wall to a heart with hardly any fat. What is foremost is known to 3 mm: the wall takes up to 7 mm off it.
 fn lie_at_wall(rng: &mut Rng, body: &mut BodySpec, heart: &mut HeartSpec) {
     heart.fat_mm = heart.fat_mm.min(rng.range(0.4, 1.5));
-    let shape = Heart::new(heart, &mut Rng::new(0, 0));
+    let shape = outline(heart);
     let y = shape.bounds()[0][1] + rng.range(0.0, 4.0) as f32;
     body.cavity_half_depth_mm = half_depth_reaching(y, shape.frame.chest(FOREMOST)[2]).into();
 }
