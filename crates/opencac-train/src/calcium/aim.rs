@@ -83,8 +83,8 @@ impl Aims {
             w if w < 0.58 => of_classes(5..=METAL, rng).map(Aim::Voxel),
             // Which a large plaque is taken for, and which the classes above leave few patches for.
             w if w < 0.64 => of_classes(METAL..=METAL, rng).map(Aim::Voxel),
-            w if w < 0.76 => one_of(&self.bright, rng).copied().map(Aim::Voxel),
-            w if w < 0.90 => one_of_lesions(&self.far, rng).map(Aim::Held),
+            w if w < 0.74 => one_of(&self.bright, rng).copied().map(Aim::Voxel),
+            w if w < 0.94 => one_of_lesions(&self.far, rng).map(Aim::Held),
             _ => None,
         };
         found.unwrap_or_else(|| Aim::Voxel(in_heart(region, rng)))
