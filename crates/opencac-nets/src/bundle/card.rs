@@ -314,6 +314,16 @@ pub enum PostStep {
         /// The volume in mm^3.
         above_mm3: f64,
     },
+    /// Takes out coronary lesions of whose surface at least a share adjoins larger bright things that are nothing the network
+    /// has a name for: the edge of a bone that a heart mask holds.
+    FreeOfBone {
+        /// Voxels from this intensity on make a lesion or a thing, connected over faces, edges and corners.
+        hu: i16,
+        /// The share, from 0 to 1.
+        share: f64,
+        /// A thing larger than this may be a bone, in mm^3.
+        above_mm3: f64,
+    },
     /// Takes out metal that is less than a share of the bright thing that it is seen in: the rim of a bone or a plaque.
     WholeMetal {
         /// Voxels from this intensity on make a thing, connected over faces, edges and corners.

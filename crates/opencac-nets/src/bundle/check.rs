@@ -194,6 +194,12 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                 at.unless(fit, "output.then above_mm3", above_mm3, "0 or more")?;
                 stage == Stage::Calcium && labels.contains(&Label::MitralAnnulus)
             }
+            PostStep::FreeOfBone { share, above_mm3, .. } => {
+                at.unless((0.0..=1.0).contains(share), "output.then share", share, "0 to 1")?;
+                let fit = above_mm3.is_finite() && *above_mm3 >= 0.0;
+                at.unless(fit, "output.then above_mm3", above_mm3, "0 or more")?;
+                stage == Stage::Calcium
+            }
             PostStep::FlattenTop { share } => {
                 at.unless((0.0..1.0).contains(share), "output.then share", share, "0 or more, under 1")?;
                 stage != Stage::Calcium
@@ -204,7 +210,7 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
             | PostStep::Dilate { .. }
             | PostStep::FillHoles => stage != Stage::Calcium,
         };
-        let expected = "within_heart, at_least, sure_lesions, (where metal is a label) metal_or_calcium and whole_metal or \
+        let expected = "within_heart, at_least, sure_lesions, free_of_bone, (where metal is a label) metal_or_calcium and whole_metal or \
              (where mitral_annulus is one) whole_annulus for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
     }

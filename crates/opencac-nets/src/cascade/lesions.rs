@@ -126,6 +126,54 @@ pub(super) fn keep_annulus_whole(
     Ok(doubtful)
 }
 
+/// Takes the label from every coronary lesion, voxels from `bound_hu` on, of whose surface at least `share` adjoins bright
+/// things without a label of more than `above_mm3` each. All arrays are of `grid`.
+pub(super) fn drop_parts_of_bone(
+    grid: &Grid,
+    hu: &[i16],
+    labels: &mut [u8],
+    bound_hu: i16,
+    share: f64,
+    above_mm3: f64,
+) -> Result<(), VolumeError> {
+    let lesions = components_from(grid, hu, labels, bound_hu, is_coronary)?;
+    if lesions.is_empty() {
+        return Ok(());
+    }
+    let things = components_from(grid, hu, labels, bound_hu, |label| label == 0)?;
+    let voxel_mm3 = grid.voxel_volume_mm3();
+    let bone = things.voxels_where(|thing| things.sizes()[thing] as f64 * voxel_mm3 > above_mm3);
+    let is_lesion = |at: usize| hu[at] >= bound_hu && is_coronary(labels[at]);
+    let (size, spacing_mm) = (grid.size(), grid.spacing_mm());
+    // The surface of each lesion, and what of it adjoins bone.
+    let mut surfaces = vec![(0.0, 0.0); lesions.len()];
+    for (lesion, run) in lesions.runs() {
+        let (surface, at_bone) = &mut surfaces[lesion];
+        for at in run {
+            let mut stride = 1;
+            for axis in 0..3 {
+                let face_mm2 = voxel_mm3 / spacing_mm[axis];
+                let place = at / stride % size[axis];
+                let before = (place > 0).then(|| at - stride);
+                let after = (place + 1 < size[axis]).then(|| at + stride);
+                for neighbour in [before, after].into_iter().filter(|n| !n.is_some_and(is_lesion)) {
+                    *surface += face_mm2;
+                    if neighbour.is_some_and(|n| bone[n]) {
+                        *at_bone += face_mm2;
+                    }
+                }
+                stride *= size[axis];
+            }
+        }
+    }
+    let of_bone = lesions.voxels_where(|lesion| {
+        let (surface, at_bone) = surfaces[lesion];
+        at_bone > 0.0 && at_bone >= share * surface
+    });
+    labels.iter_mut().zip(of_bone).filter(|(_, of_bone)| *of_bone).for_each(|(label, _)| *label = 0);
+    Ok(())
+}
+
 /// Takes the label of metal from every bright thing, voxels from `bound_hu` on, of which metal is less than `share`, and from
 /// what is fainter. All arrays are of `grid`.
 pub(super) fn drop_partly_metal(
@@ -261,6 +309,30 @@ mod tests {
             let mut found = labels;
             drop_partly_metal(&grid, &hu, &mut found, 130, share).unwrap();
             assert_eq!(found, expected, "{share}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_bone_is_no_plaque() {
+        let grid = Grid::axial([7, 3, 2], [1.0, 1.0, 2.0], PatientPoint([0.0; 3])).unwrap();
+        // A bone of 20 mm^3 with a piece that is called LAD, 10 of whose 16 mm^2 adjoin it, and a plaque that touches it with 2 of its 16 mm^2.
+        let slice = [0, 0, 2, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0];
+        let above = [0; 21];
+        let labels = [slice, above].concat();
+        let mut hu = vec![40; 42];
+        hu[..4].fill(500);
+        hu[7..11].fill(500);
+        hu[14..20].fill(500);
+        for (share, above_mm3, expected) in [
+            (0.4, 15.0, [0, 3]),
+            (0.1, 15.0, [0, 0]),
+            (0.8, 15.0, [2, 3]),
+            // The thing has 20 mm^3.
+            (0.4, 20.0, [2, 3]),
+        ] {
+            let mut found = labels.clone();
+            drop_parts_of_bone(&grid, &hu, &mut found, 130, share, above_mm3).unwrap();
+            assert_eq!([found[2], found[18]], expected, "{share}, {above_mm3}");
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn clean(
             | PostStep::SureLesions { .. }
             | PostStep::MetalOrCalcium { .. }
             | PostStep::WholeMetal { .. }
+            | PostStep::FreeOfBone { .. }
             | PostStep::WholeAnnulus { .. } => mask,
         };
     }

@@ -80,6 +80,9 @@ pub fn segment_calcium(
             PostStep::WholeAnnulus { hu, above_mm3 } => {
                 doubtful.extend(lesions::keep_annulus_whole(part.grid(), &seen, &mut labels, hu, above_mm3)?);
             }
+            PostStep::FreeOfBone { hu, share, above_mm3 } => {
+                lesions::drop_parts_of_bone(part.grid(), &seen, &mut labels, hu, share, above_mm3)?;
+            }
             PostStep::WholeMetal { hu, share } => {
                 lesions::drop_partly_metal(part.grid(), &seen, &mut labels, hu, share)?;
             }
