@@ -210,8 +210,8 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
             | PostStep::Dilate { .. }
             | PostStep::FillHoles => stage != Stage::Calcium,
         };
-        let expected = "within_heart, at_least, sure_lesions, free_of_bone, (where metal is a label) metal_or_calcium and whole_metal or \
-             (where mitral_annulus is one) whole_annulus for calcium, any other step for the heart";
+        let expected = "within_heart, at_least, sure_lesions, free_of_bone, (where metal is a label) metal_or_calcium and \
+             whole_metal or (where mitral_annulus is one) whole_annulus for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
     }
     Ok(())

@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn a_part_of_a_bone_is_no_plaque() {
         let grid = Grid::axial([7, 3, 2], [1.0, 1.0, 2.0], PatientPoint([0.0; 3])).unwrap();
-        // A bone of 20 mm^3 with a piece that is called LAD, 10 of whose 16 mm^2 adjoin it, and a plaque that touches it with 2 of its 16 mm^2.
+        // A bone of 20 mm^3 with a piece that is called LAD, 10 of whose 16 mm^2 adjoin it, and a plaque of which 2 of 16 do.
         let slice = [0, 0, 2, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 0];
         let above = [0; 21];
         let labels = [slice, above].concat();
