@@ -168,6 +168,10 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
         at.unless(fit, "output.odds", times, "above 0")?;
     }
     at.unless((0.0..1.0).contains(threshold), "output.threshold", threshold, "0 or more, under 1")?;
+    let share_fits =
+        |share: &f64| at.unless((0.0..=1.0).contains(share), "output.then share", share, "0 to 1");
+    let volume_fits =
+        |mm3: &f64| at.unless(mm3.is_finite() && *mm3 >= 0.0, "output.then above_mm3", mm3, "0 or more");
     for step in then {
         let known = match step {
             PostStep::WithinHeart { margin_mm } => {
@@ -186,18 +190,16 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
             }
             PostStep::AtLeast { .. } => stage == Stage::Calcium,
             PostStep::WholeMetal { share, .. } | PostStep::MetalOrCalcium { share, .. } => {
-                at.unless((0.0..=1.0).contains(share), "output.then share", share, "0 to 1")?;
+                share_fits(share)?;
                 stage == Stage::Calcium && labels.contains(&Label::Metal)
             }
             PostStep::WholeAnnulus { above_mm3, .. } => {
-                let fit = above_mm3.is_finite() && *above_mm3 >= 0.0;
-                at.unless(fit, "output.then above_mm3", above_mm3, "0 or more")?;
+                volume_fits(above_mm3)?;
                 stage == Stage::Calcium && labels.contains(&Label::MitralAnnulus)
             }
             PostStep::FreeOfBone { share, above_mm3, .. } => {
-                at.unless((0.0..=1.0).contains(share), "output.then share", share, "0 to 1")?;
-                let fit = above_mm3.is_finite() && *above_mm3 >= 0.0;
-                at.unless(fit, "output.then above_mm3", above_mm3, "0 or more")?;
+                share_fits(share)?;
+                volume_fits(above_mm3)?;
                 stage == Stage::Calcium
             }
             PostStep::FlattenTop { share } => {
