@@ -16,7 +16,7 @@ train() {
 }
 
 mkdir -p "$out"
-train heart "$out/heart"
+train heart "$out/heart" --phantoms 60
 # Calcium is learned from synthetic hearts alone: every patient is left out, and tests what was learned.
 patients=$(sed -n 's/^[^#,]*,\([^,]*\),.*/\1/p' "$here/calcium.csv" | grep -vx patient | sort -u | paste -sd, -)
 train calcium "$out/calcium" --leave-out "$patients" --find-hearts "$out/heart/bundle" --phantoms 256 --steps 10000 --seed 11

@@ -278,10 +278,12 @@ impl Job {
         let load = |cases: Vec<&Case>| cases.into_iter().map(HeartCase::load).collect::<Result<Vec<_>, _>>();
         let (real, held_out) = (load(learned)?, load(held_out)?);
         let synthetic = |number| HeartCase::synthetic(FIRST_SEED + number);
-        let synthetic = self.phantom_numbers().map(synthetic).collect::<Result<Vec<_>, _>>()?;
+        let synthetic =
+            self.phantom_numbers().into_par_iter().map(synthetic).collect::<Result<Vec<_>, _>>()?;
         let names = real.iter().chain(&synthetic).map(|case| case.id.clone()).collect();
         let held_out_names = held_out.iter().map(|case| case.id.clone()).collect();
-        let recipe = recipe::heart(names, self.seed);
+        let network = heart::network().map_err(JobError::Network)?;
+        let recipe = recipe::heart(network, names, self.seed);
         let settings = self.adjusted(recipe, held_out_names, recipe::VALIDATION_BATCHES);
         let source = HeartSource::new(&real, &synthetic, self.seed);
         let tried = HeartSource::new(&held_out, &[], Validation::seed(self.seed));

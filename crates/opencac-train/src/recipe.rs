@@ -6,19 +6,25 @@ use opencac_nets::unet::UNetSpec;
 use crate::run::RunSettings;
 use crate::schedule::Schedule;
 
-/// Steps after which the heart network no longer got better.
-const HEART_STEPS: u64 = 900;
+/// Crops a step of the heart network.
+const HEART_BATCH: usize = 4;
+/// Its steps: after a quarter of as many crops it did not know the hearts that it had seen.
+const HEART_STEPS: u64 = 1600;
+/// Its weights are averaged over about 200 steps.
+const HEART_EMA: f64 = 0.995;
 
 /// Batches of an evaluation on validation cases.
 pub const VALIDATION_BATCHES: u64 = 20;
 
 /// Settings of the heart network that is part of the program; docs/model-log.md tells how they were found.
-pub fn heart(cases: Vec<String>, seed: u64) -> RunSettings {
+pub fn heart(network: UNetSpec, cases: Vec<String>, seed: u64) -> RunSettings {
+    let common = with_loss(network, Loss::DiceAndCrossEntropy { dice_smooth: 50.0 }, cases, seed);
     RunSettings {
         steps: HEART_STEPS,
-        batch: 2,
+        batch: HEART_BATCH,
         schedule: Schedule::OneCycle { peak: 8e-3 },
-        ..with_loss(UNetSpec::compact(1), Loss::DiceAndCrossEntropy { dice_smooth: 50.0 }, cases, seed)
+        trainer: TrainerSettings { ema_decay: HEART_EMA, ..common.trainer },
+        ..common
     }
 }
 
