@@ -41,8 +41,8 @@ const SYNTHETIC: f64 = 0.25;
 /// How often an expert's case is drawn where one of a network, reviewed by eye, is drawn once.
 const EXPERT_TIMES: usize = 2;
 
-/// The layout of the heart network. That of half the channels (8, 16, 32, 64) did not even learn the hearts that it saw:
-/// docs/model-log.md.
+/// The layout of the heart network. That of half the channels (8, 16, 32, 64) had not learned the hearts that it saw after
+/// 1800 crops: docs/model-log.md.
 ///
 /// # Errors
 /// None as long as the layout is in order.
