@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::iter::repeat_n;
-use std::sync::Arc;
 
 use opencac_core::{Grid, Mask, Volume, morphology, resample};
 use opencac_nets::bundle::{
@@ -45,13 +44,9 @@ const EXPERT_TIMES: usize = 2;
 /// 1800 crops: docs/model-log.md.
 ///
 /// # Errors
-/// None as long as the layout is in order.
+/// None that this layout has.
 pub fn network() -> Result<UNetSpec, SpecError> {
-    let width = |channels: usize| [channels; 2];
-    let mut layout = UNetSpec::compact(1).layout().clone();
-    layout.encoder = [16, 32, 48, 64].map(width).to_vec();
-    layout.decoder = [48, 32, 16].map(width).to_vec();
-    UNetSpec::new(layout)
+    UNetSpec::compact_of(1, 1, &[16, 32, 48, 64])
 }
 
 /// How the heart network is used: whole scans at the spacing and window it was trained with.
@@ -171,18 +166,18 @@ fn at_network_spacing(id: &str, volume: Volume, heart: Mask) -> Result<(Volume, 
 
 /// Draws crops of hearts.
 #[derive(Debug)]
-pub struct HeartSource {
-    real: Vec<Arc<Sample>>,
-    synthetic: Vec<Arc<Sample>>,
+pub struct HeartSource<'a> {
+    real: Vec<&'a Sample>,
+    synthetic: Vec<&'a Sample>,
     seed: u64,
 }
 
-impl HeartSource {
+impl<'a> HeartSource<'a> {
     /// A source over real and synthetic cases, each drawn as often as the others of its kind, but experts' more often.
-    pub fn new(real: &[HeartCase], synthetic: &[HeartCase], seed: u64) -> Self {
+    pub fn new(real: &'a [HeartCase], synthetic: &'a [HeartCase], seed: u64) -> Self {
         let times = |case: &HeartCase| if case.expert { EXPERT_TIMES } else { 1 };
-        let samples = |cases: &[HeartCase]| {
-            cases.iter().flat_map(|case| repeat_n(Arc::new(case.sample.clone()), times(case))).collect()
+        let samples = |cases: &'a [HeartCase]| {
+            cases.iter().flat_map(|case| repeat_n(&case.sample, times(case))).collect()
         };
         Self { real: samples(real), synthetic: samples(synthetic), seed }
     }
@@ -190,11 +185,11 @@ impl HeartSource {
     fn pick(&self, rng: &mut Rng) -> &Sample {
         let synthetic = self.real.is_empty() || (!self.synthetic.is_empty() && chance(rng, SYNTHETIC));
         let cases = if synthetic { &self.synthetic } else { &self.real };
-        &cases[below(rng, cases.len())]
+        cases[below(rng, cases.len())]
     }
 }
 
-impl SampleSource for HeartSource {
+impl SampleSource for HeartSource<'_> {
     fn size(&self) -> [usize; 3] {
         CROP
     }
@@ -241,7 +236,8 @@ mod tests {
 
     #[test]
     fn experts_are_drawn_twice_as_often() {
-        let source = HeartSource::new(&[flat(10, false, true), flat(20, true, true)], &[], 1);
+        let cases = [flat(10, false, true), flat(20, true, true)];
+        let source = HeartSource::new(&cases, &[], 1);
         let expert = |i: &u64| source.pick(&mut rng(5, *i)).hu[0] == 20.0;
         let drawn = (0..3000).filter(expert).count();
         assert!((1900..2100).contains(&drawn), "{drawn} of 3000");
@@ -249,7 +245,8 @@ mod tests {
 
     #[test]
     fn what_holds_no_heart_teaches_that_there_is_none() {
-        let source = HeartSource::new(&[flat(40, false, false)], &[], 1);
+        let cases = [flat(40, false, false)];
+        let source = HeartSource::new(&cases, &[], 1);
         for index in 0..4 {
             let drawn = source.draw(index);
             assert!(drawn.target.iter().all(|t| *t == 0));

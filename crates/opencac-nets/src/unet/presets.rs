@@ -1,5 +1,6 @@
 //! Networks the program knows by name.
 
+use super::error::SpecError;
 use super::spec::{Activation, Norm, NormOrder, OutputActivation, Stem, UNetLayout, UNetSpec};
 
 /// Keras' default for the published networks' batch normalisation.
@@ -26,18 +27,15 @@ impl UNetSpec {
 
     /// A small network for whole volumes: every convolution runs at half the input's resolution.
     pub fn compact(out_channels: usize) -> Self {
-        let output = if out_channels == 1 { OutputActivation::Sigmoid } else { OutputActivation::Softmax };
-        Self::known(UNetLayout {
-            in_channels: 1,
-            out_channels,
-            stem: Stem::SpaceToDepth,
-            encoder: vec![[8, 8], [16, 16], [32, 32], [64, 64]],
-            decoder: vec![[32, 32], [16, 16], [8, 8]],
-            norm: Norm::Batch { order: NormOrder::BeforeActivation, decoder: true, epsilon: 1e-5 },
-            activation: Activation::LeakyRelu { slope: 0.01 },
-            concat_dropout: 0.0,
-            output,
-        })
+        Self::known(compact_layout(1, out_channels, &[8, 16, 32, 64]))
+    }
+
+    /// As [`UNetSpec::compact`], with more input channels and so many channels at each level, the uppermost first.
+    ///
+    /// # Errors
+    /// As [`UNetSpec::new`].
+    pub fn compact_of(in_channels: usize, out_channels: usize, widths: &[usize]) -> Result<Self, SpecError> {
+        Self::new(compact_layout(in_channels, out_channels, widths))
     }
 
     /// A plain U-Net of four levels, as used to compare engines: `base` channels at the first, doubled at each
@@ -75,5 +73,20 @@ impl UNetSpec {
             concat_dropout,
             output: OutputActivation::Sigmoid,
         })
+    }
+}
+
+fn compact_layout(in_channels: usize, out_channels: usize, widths: &[usize]) -> UNetLayout {
+    let level = |width: &usize| [*width; 2];
+    UNetLayout {
+        in_channels,
+        out_channels,
+        stem: Stem::SpaceToDepth,
+        encoder: widths.iter().map(level).collect(),
+        decoder: widths.iter().rev().skip(1).map(level).collect(),
+        norm: Norm::Batch { order: NormOrder::BeforeActivation, decoder: true, epsilon: 1e-5 },
+        activation: Activation::LeakyRelu { slope: 0.01 },
+        concat_dropout: 0.0,
+        output: if out_channels == 1 { OutputActivation::Sigmoid } else { OutputActivation::Softmax },
     }
 }

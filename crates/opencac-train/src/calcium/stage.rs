@@ -3,9 +3,7 @@
 use opencac_nets::bundle::{
     Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
 };
-use opencac_nets::unet::{
-    Activation, Norm, NormOrder, OutputActivation, SpecError, Stem, UNetLayout, UNetSpec,
-};
+use opencac_nets::unet::{SpecError, UNetSpec};
 
 /// In-plane spacing of the network's grid; along z it is the scan's own.
 pub const SPACING_MM: f64 = 0.7;
@@ -63,17 +61,7 @@ const LABELS: [Label; 10] = [
 /// # Errors
 /// None that this layout has.
 pub fn network() -> Result<UNetSpec, SpecError> {
-    UNetSpec::new(UNetLayout {
-        in_channels: 5,
-        out_channels: LABELS.len(),
-        stem: Stem::SpaceToDepth,
-        encoder: vec![[16, 16], [40, 40], [96, 96], [128, 128]],
-        decoder: vec![[96, 96], [40, 40], [16, 16]],
-        norm: Norm::Batch { order: NormOrder::BeforeActivation, decoder: true, epsilon: 1e-5 },
-        activation: Activation::LeakyRelu { slope: 0.01 },
-        concat_dropout: 0.0,
-        output: OutputActivation::Softmax,
-    })
+    UNetSpec::compact_of(5, LABELS.len(), &[16, 40, 96, 128])
 }
 
 /// The input of the network.
