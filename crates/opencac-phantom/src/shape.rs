@@ -215,6 +215,18 @@ impl Course {
         self.arc.last().copied().unwrap_or(0.0)
     }
 
+    /// The course from a point on, or from further back where less than `shortest_mm` would remain.
+    pub(crate) fn beyond(mut self, from: usize, shortest_mm: f32) -> Self {
+        let remains = self.length() - shortest_mm;
+        let from = from.min(self.arc.iter().rposition(|arc| *arc <= remains).unwrap_or(0));
+        self.points.drain(..from);
+        self.radii.drain(..from);
+        self.arc.drain(..from);
+        let start = self.arc.first().copied().unwrap_or(0.0);
+        self.arc.iter_mut().for_each(|arc| *arc -= start);
+        self
+    }
+
     /// Point, unit tangent and radius at an arc length, clamped to the ends.
     pub(crate) fn at(&self, arc_mm: f32) -> (P3, P3, f32) {
         let last = self.points.len().saturating_sub(2);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::iter::repeat_n;
+use std::num::NonZeroUsize;
 
 use opencac_core::{Grid, Mask, Volume, morphology, resample};
 use opencac_nets::bundle::{
@@ -37,8 +38,8 @@ const TOP_SHARE: f64 = 0.15;
 /// Share of samples that are synthetic, where synthetic cases are at hand.
 const SYNTHETIC: f64 = 0.25;
 
-/// How often an expert's case is drawn where one of a network, reviewed by eye, is drawn once.
-const EXPERT_TIMES: usize = 2;
+/// How often the recipe draws an expert's case where it draws one of a network, reviewed by eye, once.
+pub const EXPERT_TIMES: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 /// The layout of the heart network. That of half the channels (8, 16, 32, 64) had not learned the hearts that it saw after
 /// 1800 crops: docs/model-log.md.
@@ -173,9 +174,15 @@ pub struct HeartSource<'a> {
 }
 
 impl<'a> HeartSource<'a> {
-    /// A source over real and synthetic cases, each drawn as often as the others of its kind, but experts' more often.
-    pub fn new(real: &'a [HeartCase], synthetic: &'a [HeartCase], seed: u64) -> Self {
-        let times = |case: &HeartCase| if case.expert { EXPERT_TIMES } else { 1 };
+    /// A source over real and synthetic cases, each drawn as often as the others of its kind, but experts' so many times
+    /// as often.
+    pub fn new(
+        real: &'a [HeartCase],
+        synthetic: &'a [HeartCase],
+        expert_times: NonZeroUsize,
+        seed: u64,
+    ) -> Self {
+        let times = |case: &HeartCase| if case.expert { expert_times.get() } else { 1 };
         let samples = |cases: &'a [HeartCase]| {
             cases.iter().flat_map(|case| repeat_n(&case.sample, times(case))).collect()
         };
@@ -237,7 +244,7 @@ mod tests {
     #[test]
     fn experts_are_drawn_twice_as_often() {
         let cases = [flat(10, false, true), flat(20, true, true)];
-        let source = HeartSource::new(&cases, &[], 1);
+        let source = HeartSource::new(&cases, &[], EXPERT_TIMES, 1);
         let expert = |i: &u64| source.pick(&mut rng(5, *i)).hu[0] == 20.0;
         let drawn = (0..3000).filter(expert).count();
         assert!((1900..2100).contains(&drawn), "{drawn} of 3000");
@@ -246,7 +253,7 @@ mod tests {
     #[test]
     fn what_holds_no_heart_teaches_that_there_is_none() {
         let cases = [flat(40, false, false)];
-        let source = HeartSource::new(&cases, &[], 1);
+        let source = HeartSource::new(&cases, &[], EXPERT_TIMES, 1);
         for index in 0..4 {
             let drawn = source.draw(index);
             assert!(drawn.target.iter().all(|t| *t == 0));

@@ -1,6 +1,7 @@
 //! From a data folder to a bundle: what `opencac train` does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use crate::calcium::{self, CalciumCase, CalciumSource};
 use crate::cases::{self, Case, CasesError};
-use crate::heart::{self, HeartCase, HeartSource};
+use crate::heart::{self, EXPERT_TIMES, HeartCase, HeartSource};
 use crate::load::LoadError;
 use crate::phantoms::{self, FIRST_SEED};
 use crate::recipe;
@@ -43,6 +44,8 @@ pub struct Job {
     pub phantoms: usize,
     /// Number of the first of them: a run that goes on from other weights may learn in other chests.
     pub first_phantom: u64,
+    /// How often the heart network sees an expert's case where it sees another once.
+    pub expert_times: NonZeroUsize,
     /// Seed of first weights and samples.
     pub seed: u64,
     /// Networks whose weights the runs begin with, stage by stage; nothing to begin with random ones.
@@ -280,13 +283,18 @@ impl Job {
         let synthetic = |number| HeartCase::synthetic(FIRST_SEED + number);
         let synthetic =
             self.phantom_numbers().into_par_iter().map(synthetic).collect::<Result<Vec<_>, _>>()?;
-        let names = real.iter().chain(&synthetic).map(|case| case.id.clone()).collect();
+        // Cases that are seen more often make another run.
+        let name = |case: &HeartCase| match self.expert_times {
+            times if case.expert && times != EXPERT_TIMES => format!("{} {times} times", case.id),
+            _ => case.id.clone(),
+        };
+        let names = real.iter().chain(&synthetic).map(name).collect();
         let held_out_names = held_out.iter().map(|case| case.id.clone()).collect();
         let network = heart::network().map_err(JobError::Network)?;
         let recipe = recipe::heart(network, names, self.seed);
         let settings = self.adjusted(recipe, held_out_names, recipe::VALIDATION_BATCHES);
-        let source = HeartSource::new(&real, &synthetic, self.seed);
-        let tried = HeartSource::new(&held_out, &[], Validation::seed(self.seed));
+        let source = HeartSource::new(&real, &synthetic, self.expert_times, self.seed);
+        let tried = HeartSource::new(&held_out, &[], EXPERT_TIMES, Validation::seed(self.seed));
         let weights = self.train([&source, &tried], settings.clone(), Stage::Heart, folder, watch)?;
         Ok((heart::stage_card(settings.network), weights))
     }

@@ -29,6 +29,9 @@ pub const BEST_FILE: &str = "best.safetensors";
 /// Losses and learning rate as pictures.
 pub const PICTURE_FILES: [&str; 2] = ["curve.svg", "curve.png"];
 
+/// The device among the settings of a run.
+const DEVICE: &str = "device";
+
 /// Everything that a run's result depends on. Two runs of the same settings give the same weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +53,7 @@ pub struct RunSettings {
     /// Batches from which the statistics of the normalisations are measured before weights are used. With none they
     /// are those that followed the steps.
     pub statistics_batches: u64,
-    /// What computes.
+    /// What computes. A run may go on on another device, in other roundings; this is then the one it goes on on.
     pub device: TrainingDevice,
     /// How the run is validated, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,6 +229,17 @@ pub fn run(
     if validation.is_some() { run.best() } else { run.averaged() }
 }
 
+/// Whether the settings of two runs, as JSON, differ in the device alone.
+fn is_elsewhere(one: &[u8], other: &[u8]) -> bool {
+    let [one, other] = [one, other].map(|json| {
+        serde_json::from_slice::<serde_json::Map<_, _>>(json).ok().map(|mut settings| {
+            settings.remove(DEVICE);
+            settings
+        })
+    });
+    one.is_some() && one == other
+}
+
 /// A run that is going on.
 struct Run<'a> {
     training: &'a dyn SampleSource,
@@ -267,8 +281,11 @@ impl<'a> Run<'a> {
                 let found = read(&path)?;
                 // Compared as text: what is written shortest reads back as the same number.
                 if found != json.as_bytes() {
-                    let found = String::from_utf8_lossy(&found).into_owned();
-                    return Err(RunError::OtherRun { path, found, expected: json });
+                    if !is_elsewhere(&found, json.as_bytes()) {
+                        let found = String::from_utf8_lossy(&found).into_owned();
+                        return Err(RunError::OtherRun { path, found, expected: json });
+                    }
+                    write_atomically(&path, |file| file.write_all(json.as_bytes()))?;
                 }
                 // A run killed before its first checkpoint begins anew.
                 let checkpoint = folder.join(CHECKPOINT_FILE);
@@ -540,6 +557,14 @@ mod tests {
         short.seed = 6;
         assert!(go(&short, true).unwrap_err().contains("other settings"));
         short.seed = 5;
+        // Begun on another device, it goes on on this one.
+        let settings = folder.join(RUN_FILE);
+        let here = std::fs::read_to_string(&settings).unwrap();
+        let there = here.replace("\"device\": \"cpu\"", "\"device\": \"wgpu\"");
+        assert!(here != there);
+        std::fs::write(&settings, there).unwrap();
+        go(&short, true).unwrap();
+        assert_eq!(std::fs::read_to_string(&settings).unwrap(), here);
         for (file, message) in [(METRICS_FILE, "0 steps, expected"), (CHECKPOINT_FILE, "checkpoint: ")] {
             std::fs::write(folder.join(file), "cut off").unwrap();
             let error = go(&short, true).unwrap_err();

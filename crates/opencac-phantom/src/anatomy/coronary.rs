@@ -6,7 +6,7 @@ use crate::shape::{Course, P3, add, cross, norm, scale, sub, unit};
 use crate::spec::{HeartSpec, Site};
 
 /// Control points in the heart's box with radii in mm. They run through the median and the range of the real
-/// lesions of each vessel; ostia lie on the wall of the root.
+/// lesions of each vessel; what of them lies in the aortic root is left out.
 const LM: [(P3, f32); 4] = [
     ([0.455, 0.535, 0.795], 2.3),
     ([0.500, 0.555, 0.805], 2.3),
@@ -101,6 +101,8 @@ impl Coronaries {
             Course::through(&controls, 1.5)
         };
         let main = [make(&LM, true), make(&LAD, true), make(&LCX, true), make(&RCA, true)];
+        let [lm, lad, lcx, rca] = main;
+        let main = [outside_aorta(lm, heart), lad, lcx, outside_aorta(rca, heart)];
         let branches = vec![make(&DIAGONAL, false), make(&MARGINAL, false), make(&DESCENDING, false)];
         let groove_mm = GROOVE_MM + 0.5 * (spec.fat_mm as f32 - 3.0);
         Self { main, branches, mitral: mitral_ring(heart), groove_mm: groove_mm.clamp(2.5, 8.0) }
@@ -115,6 +117,22 @@ impl Coronaries {
     pub(crate) fn course(&self, site: Site) -> Option<&Course> {
         self.main.get(usize::from(site.label()) - 1)
     }
+}
+
+/// Where the left and the right coronary leave the aorta of a heart in which nothing strays.
+pub(crate) fn ostia(heart: &Heart) -> [P3; 2] {
+    [&LM[..], &RCA[..4]].map(|controls| {
+        let controls: Vec<(P3, f32)> = controls.iter().map(|&(n, r)| (heart.frame.chest(n), r)).collect();
+        outside_aorta(Course::through(&controls, 1.0), heart).at(0.0).0
+    })
+}
+
+/// A vessel from where it leaves the aorta on. The wider that is, the more of the control points lie within.
+fn outside_aorta(course: Course, heart: &Heart) -> Course {
+    const SHORTEST_MM: f32 = 4.0;
+    let within = |p: P3| heart.aorta.capsules(0.0).any(|piece| piece.distance(p) < 0.0);
+    let from = course.points.iter().take_while(|p| within(**p)).count();
+    course.beyond(from, SHORTEST_MM)
 }
 
 /// Pulls a point that strayed out of the pericardium back inside, to the depth of the shallowest real lesions.

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use opencac_nets::Stage;
 use opencac_nets::bundle::Library;
 use opencac_nets::trainer::{LossReport, TrainingDevice};
+use opencac_train::heart::EXPERT_TIMES;
 use opencac_train::job::{HeldOut, Job, Watch};
 use opencac_train::published::Published;
 use opencac_train::run::Pace;
@@ -70,6 +71,9 @@ pub struct TrainArgs {
     /// Number of the first of them: a run that begins with the weights of another may learn in other chests
     #[arg(long, value_name = "N", default_value_t = 0, requires = "phantoms")]
     first_phantom: u32,
+    /// How often the heart network sees an expert's case where it sees another once
+    #[arg(long, value_name = "N", default_value_t = EXPERT_TIMES)]
+    expert_times: NonZeroUsize,
     /// Seed of the first weights and of all samples
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -192,6 +196,7 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
         }),
         phantoms: args.phantoms.unwrap_or(phantoms),
         first_phantom: args.first_phantom.into(),
+        expert_times: args.expert_times,
         seed: args.seed,
         init,
         finder,
