@@ -48,8 +48,8 @@ pub struct Job {
     pub expert_times: NonZeroUsize,
     /// Seed of first weights and samples.
     pub seed: u64,
-    /// Networks whose weights the runs begin with, stage by stage; nothing to begin with random ones.
-    pub init: Option<Bundle>,
+    /// Networks whose weights, or the mean of them, the runs begin with, stage by stage; none to begin with random ones.
+    pub init: Vec<Bundle>,
     /// Networks that find the hearts of synthetic cases, as they will in use; nothing for the hearts as they were made, or
     /// as the heart network of the same job finds them.
     pub finder: Option<Bundle>,
@@ -318,7 +318,7 @@ impl Job {
     }
 
     /// One run: from the source to learn from, and the one to be tried on where the settings validate. It begins with the
-    /// weights of the job's initial bundle, where there is one.
+    /// weights of the job's initial bundles, where there are any.
     pub(crate) fn train(
         &self,
         [training, held_out]: [&dyn SampleSource; 2],
@@ -334,9 +334,13 @@ impl Job {
             let (network, weights) = found.ok_or_else(|| missing(bundle))?;
             weights.widened(&network, &settings.network, settings.seed).map_err(JobError::Initial)
         };
-        let initial = self.init.as_ref().map(weights).transpose()?;
-        let hash = self.init.as_ref().and_then(|bundle| bundle.sha256().remove(&stage));
-        let settings = RunSettings { initial: hash, ..settings };
+        let initial = self.init.iter().map(weights).collect::<Result<Vec<_>, _>>()?;
+        let initial = (!initial.is_empty())
+            .then(|| UNetWeights::mean(&settings.network, &initial).map_err(JobError::Initial))
+            .transpose()?;
+        let hashes: Vec<String> =
+            self.init.iter().filter_map(|bundle| bundle.sha256().remove(&stage)).collect();
+        let settings = RunSettings { initial: (!hashes.is_empty()).then(|| hashes.join(" ")), ..settings };
         let held_out = settings.validation.is_some().then_some(held_out);
         let sources = Sources { training, held_out, initial: initial.as_ref() };
         let mut after = |step, report: &LossReport| watch.step(step, report);
@@ -419,9 +423,10 @@ impl Job {
             training_data
                 .push(format!("{count} synthetic chests made by this program, from number {first} on"));
         }
-        if let Some(init) = &self.init {
-            training_data
-                .push(format!("the weights of {:?}, which the training began with", init.card().name));
+        if !self.init.is_empty() {
+            let names = self.init.iter().map(|bundle| format!("{:?}", bundle.card().name));
+            let names = names.collect::<Vec<_>>().join(" and ");
+            training_data.push(format!("the weights of {names}, which the training began with"));
         }
         if !self.leave_out.is_empty() {
             let left_out = self.leave_out.iter().map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -58,7 +58,8 @@ pub struct RunSettings {
     /// How the run is validated, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
-    /// The sha256 of the weights that the run begins with; nothing for random ones.
+    /// The sha256 of the weights that the run begins with, or those of the weights whose mean it begins with; nothing for
+    /// random ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<String>,
 }

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{opencac, text};
+use opencac_nets::Stage;
+use opencac_nets::bundle::Bundle;
 
 /// Voxels of 4 mm along each axis.
 const SIDE: usize = 36;
@@ -98,6 +100,31 @@ fn a_validated_training_keeps_its_best_weights() {
     assert_eq!(evaluated, [false, true, true], "{table}");
     let settings = text(&read("run.json"));
     assert!(settings.contains("\"patience\": 3") && settings.contains("\"peak\": 0.00125"), "{settings}");
+}
+
+#[test]
+fn several_networks_become_their_mean_with_statistics_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (input, mean) = (path("data"), path("mean"));
+    data(folder.path().join("data").as_path());
+    let train = |out: &str, more: &[&str]| {
+        let what = ["heart", "--phantoms", "0"];
+        let run = opencac(&arguments(&input, out, &[&what[..], more].concat()));
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        Bundle::read(&Path::new(out).join("bundle")).unwrap().weights(Stage::Heart).unwrap().clone()
+    };
+    let parts = ["1", "2"].map(|seed| {
+        let out = path(seed);
+        (train(&out, &["--steps", "1", "--seed", seed]), format!("{out}/bundle"))
+    });
+    let [(one, first), (two, second)] = &parts;
+    let found = train(&mean, &["--steps", "0", "--init", &format!("{first},{second}")]);
+    let values = |name: &str| [one, two, &found].map(|weights| weights.values(name).unwrap()[0]);
+    let [one, two, found] = values("head.weight");
+    assert!((found - (one + two) / 2.0).abs() < 1e-6, "{found} of {one} and {two}");
+    let [one, two, found] = values("enc1.norm_a.variance");
+    assert!((found - (one + two) / 2.0).abs() > 1e-6, "{found} of {one} and {two}");
 }
 
 #[test]

@@ -61,6 +61,26 @@ impl UNetWeights {
         Self { tensors: tensors.collect() }
     }
 
+    /// The mean of several weights of one network, which is as good or better where they lie close (Izmailov et al. 2018,
+    /// arXiv 1803.05407). The statistics of its normalisations are those of none of them: measure them anew.
+    ///
+    /// # Errors
+    /// As [`UNetWeights::new`] where one of them is not of `spec`, and [`WeightError::Missing`] where there is none.
+    pub fn mean(spec: &UNetSpec, of: &[Self]) -> Result<Self, WeightError> {
+        let Some((first, others)) = of.split_first() else {
+            return Self::new(spec, BTreeMap::new());
+        };
+        of.iter().try_for_each(|weights| weights.check(spec))?;
+        let mut tensors = first.tensors.clone();
+        for (name, tensor) in &mut tensors {
+            for other in others {
+                tensor.values.iter_mut().zip(other.values(name)?).for_each(|(sum, value)| *sum += value);
+            }
+            tensor.values.iter_mut().for_each(|sum| *sum /= of.len() as f32);
+        }
+        Self::new(spec, tensors)
+    }
+
     /// Checks these weights against another description.
     ///
     /// # Errors
@@ -163,6 +183,23 @@ mod tests {
             assert_eq!(weights, UNetWeights::random(&spec, 7));
             assert_ne!(weights, UNetWeights::random(&spec, 8));
         }
+    }
+
+    #[test]
+    fn the_mean_lies_between() {
+        let spec = UNetSpec::plain(8);
+        let of = [1, 2, 3].map(|seed| UNetWeights::random(&spec, seed));
+        let mean = UNetWeights::mean(&spec, &of).unwrap();
+        for (name, tensor) in mean.tensors() {
+            for (i, value) in tensor.values.iter().enumerate() {
+                let expected = of.iter().map(|w| w.values(name).unwrap()[i]).sum::<f32>() / 3.0;
+                assert!((value - expected).abs() < 1e-6, "{name} {i}: {value}, expected {expected}");
+            }
+        }
+        assert!(UNetWeights::mean(&spec, &of[..1]).unwrap() == of[0]);
+        assert!(UNetWeights::mean(&spec, &[]).is_err());
+        let other = UNetWeights::random(&UNetSpec::plain(4), 1);
+        assert!(UNetWeights::mean(&spec, &[of[0].clone(), other]).is_err());
     }
 
     #[test]

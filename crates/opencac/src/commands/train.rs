@@ -57,10 +57,10 @@ pub struct TrainArgs {
     /// Evaluations without improvement after which to stop [default: go on to the last step]
     #[arg(long, value_name = "N", requires = "validate", value_parser = clap::value_parser!(u64).range(1..))]
     patience: Option<u64>,
-    /// Networks to begin with: the name of a bundle or the path of its folder; narrower ones get more channels, which change
-    /// nothing at first [default: random weights]
-    #[arg(long, value_name = "NAME")]
-    init: Option<String>,
+    /// Networks to begin with, or several whose mean it begins with: names of bundles or paths of their folders; narrower
+    /// ones get more channels, which change nothing at first [default: random weights]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    init: Vec<String>,
     /// Networks whose heart network finds the hearts of the synthetic cases, as it will in use [default: with `all` the one
     /// just trained, else the hearts as they were made]
     #[arg(long, value_name = "NAME")]
@@ -77,7 +77,7 @@ pub struct TrainArgs {
     /// Seed of the first weights and of all samples
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Steps [default: those of the recipe]
+    /// Steps; with 0, the weights to begin with get the statistics of these cases [default: those of the recipe]
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
     /// Samples a step, which memory may limit [default: those of the recipe]
@@ -180,9 +180,9 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
         Recipe::Opencac => PHANTOMS,
         Recipe::Deepcac => 0,
     };
-    let bundle =
-        |name: &Option<String>| name.as_deref().map(|name| Library::of_user().load(name)).transpose();
-    let (init, finder) = (bundle(&args.init)?, bundle(&args.find_hearts)?);
+    let library = Library::of_user();
+    let init = args.init.iter().map(|name| library.load(name)).collect::<Result<Vec<_>, _>>()?;
+    let finder = args.find_hearts.as_deref().map(|name| library.load(name)).transpose()?;
     Ok(Job {
         data: args.data.clone(),
         hearts: args.hearts.clone(),
