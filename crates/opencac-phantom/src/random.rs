@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::anatomy::heart::Heart;
-use crate::anatomy::ostia;
 use crate::anatomy::torso::half_depth_reaching;
 use crate::rng::Rng;
 use crate::spec::{
@@ -17,7 +16,7 @@ pub struct Variety {
     pub coronary_calcium: f64,
     /// Share with calcium of the aortic wall; valve and annulus have half of it each.
     pub other_calcium: f64,
-    /// Share with more calcium of the aortic root's wall, half of it where the coronaries leave.
+    /// Share with more calcium of the aortic root's wall, where the coronaries leave.
     pub root_calcium: f64,
     /// Share with one or two large deposits of the mitral annulus beside what `other_calcium` gives, anywhere on its C.
     pub annulus: f64,
@@ -118,7 +117,7 @@ impl PhantomSpec {
         self.deposits = if coronary { coronary_plan(&mut Rng::new(seed, 11), None) } else { Vec::new() };
         self.deposits.extend(large_plan(&mut Rng::new(seed, 15), variety.large_plaque));
         self.deposits.extend(other_plan(&mut Rng::new(seed, 12), variety.other_calcium));
-        self.deposits.extend(root_plan(&mut Rng::new(seed, 17), variety.root_calcium, &self.heart));
+        self.deposits.extend(root_plan(&mut Rng::new(seed, 17), variety.root_calcium));
         self.deposits.extend(annulus_plan(&mut Rng::new(seed, 21), variety.annulus));
         let [low, high] = variety.stent_hu;
         let stent_hu = Rng::new(seed, 16).range(low, high);
@@ -364,24 +363,10 @@ fn other_deposit(
     deposit(rng, site, position, volume_mm3, elongation)
 }
 
-/// Plaques of the aortic root's wall, half of them at the ostium of a coronary, give or take a few mm.
-fn root_plan(rng: &mut Rng, share: f64, heart: &HeartSpec) -> Vec<Deposit> {
+/// Plaques of the aortic root's wall, some of them at the ostia of the coronaries.
+fn root_plan(rng: &mut Rng, share: f64) -> Vec<Deposit> {
     let count = if rng.chance(share) { 1 + rng.below(3) } else { 0 };
-    let ostia = if count > 0 { ostia(&outline(heart)) } else { Default::default() };
-    (0..count)
-        .map(|_| {
-            let plaque = other_deposit(rng, Site::AorticWall, 3.0, [1.5, 4.0], [0.0, 0.1]);
-            if rng.chance(0.5) {
-                return plaque;
-            }
-            let (position, angle_deg) = ostia[rng.below(ostia.len())];
-            Deposit {
-                position: (f64::from(position) + rng.normal(0.0, 0.01)).clamp(0.0, 0.1),
-                angle_deg: f64::from(angle_deg) + rng.normal(0.0, 20.0),
-                ..plaque
-            }
-        })
-        .collect()
+    (0..count).map(|_| other_deposit(rng, Site::AorticWall, 3.0, [1.5, 4.0], [0.0, 0.1])).collect()
 }
 
 /// Large deposits of the mitral annulus.

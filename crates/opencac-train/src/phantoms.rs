@@ -134,11 +134,11 @@ fn heart_variety() -> Variety {
     Variety {
         coronary_calcium: 0.7,
         other_calcium: 0.8,
-        root_calcium: 0.5,
+        root_calcium: 0.4,
         annulus: 0.3,
         pericardium: 0.25,
         cartilage: 0.8,
-        at_wall: 0.55,
+        at_wall: 0.45,
         contrast: 0.0,
         large_plaque: 0.85,
         stent: 0.85,

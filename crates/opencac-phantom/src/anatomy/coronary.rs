@@ -119,14 +119,6 @@ impl Coronaries {
     }
 }
 
-/// Where the left and the right coronary leave the aorta of a heart in which nothing strays.
-pub(crate) fn ostia(heart: &Heart) -> [P3; 2] {
-    [&LM[..], &RCA[..4]].map(|controls| {
-        let controls: Vec<(P3, f32)> = controls.iter().map(|&(n, r)| (heart.frame.chest(n), r)).collect();
-        outside_aorta(Course::through(&controls, 1.0), heart).at(0.0).0
-    })
-}
-
 /// A vessel from where it leaves the aorta on. The wider that is, the more of the control points lie within.
 fn outside_aorta(course: Course, heart: &Heart) -> Course {
     const SHORTEST_MM: f32 = 4.0;
@@ -173,4 +165,28 @@ pub(crate) fn across(direction: P3) -> (P3, P3) {
     let side = cross(direction, helper);
     let side = if norm(side) > 1e-4 { unit(side) } else { [1.0, 0.0, 0.0] };
     (side, cross(direction, side))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Variety;
+    use crate::anatomy::Anatomy;
+    use crate::spec::PhantomSpec;
+
+    #[test]
+    fn coronaries_begin_at_the_wall_of_the_aorta() {
+        for seed in 0..20 {
+            let anatomy = Anatomy::new(&PhantomSpec::random(seed, &Variety::chest()));
+            let [left, _, _, right] = &anatomy.coronaries.main;
+            for vessel in [left, right] {
+                let aorta = anatomy.heart.aorta.capsules(0.0).map(|piece| piece.distance(vessel.points[0]));
+                let outside_mm = aorta.fold(f32::MAX, f32::min);
+                // In a wide aorta the left main keeps its last 4 mm.
+                let length_mm = vessel.length();
+                let begins_there = (0.0..1.6).contains(&outside_mm) || (4.0..5.6).contains(&length_mm);
+                assert!(begins_there, "{seed}: {outside_mm} mm outside, {length_mm} mm long");
+            }
+        }
+    }
 }

@@ -7,10 +7,10 @@ pub(crate) mod lungs;
 pub(crate) mod torso;
 
 use crate::rng::Rng;
-use crate::shape::{Course, P3, Solid, add, dot, norm, smooth_min, sub};
+use crate::shape::{Course, P3, Solid, add, smooth_min};
 use crate::spec::PhantomSpec;
 use bones::Skeleton;
-use coronary::{Coronaries, across};
+use coronary::Coronaries;
 use heart::Heart;
 use lungs::Trees;
 use torso::{Level, Torso, spine_y};
@@ -126,20 +126,6 @@ fn whole_aorta(heart: &Heart) -> Course {
     Course::through(&controls, 4.0)
 }
 
-/// Where the left and the right coronary leave the aorta: at which share of its length, and in which direction from its
-/// middle, in degrees as a deposit's angle is.
-pub(crate) fn ostia(heart: &Heart) -> [(f32, f32); 2] {
-    let aorta = whole_aorta(heart);
-    coronary::ostia(heart).map(|ostium| {
-        let away = |share: f32| sub(ostium, aorta.at(share * aorta.length()).0);
-        let root = (0..=100).map(|step| step as f32 * 1e-3);
-        let share = root.min_by(|a, b| norm(away(*a)).total_cmp(&norm(away(*b)))).unwrap_or(0.0);
-        let (_, tangent, _) = aorta.at(share * aorta.length());
-        let (u, v) = across(tangent);
-        (share, dot(away(share), v).atan2(dot(away(share), u)).to_degrees())
-    })
-}
-
 fn arch_branches(heart: &Heart) -> Vec<Course> {
     [
         [
@@ -208,27 +194,4 @@ fn arms(torso: &Torso) -> Vec<Solid> {
             Solid::capsule([side * (x + 14.0), 12.0, -220.0], [side * (x - 8.0), 10.0, 150.0], 37.0, 46.0)
         })
         .into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::shape::scale;
-
-    #[test]
-    fn the_coronaries_leave_the_aorta_at_its_ostia() {
-        for seed in 0..20 {
-            let anatomy = Anatomy::new(&PhantomSpec::random(seed, &crate::Variety::chest()));
-            let [left, _, _, right] = &anatomy.coronaries.main;
-            for ((share, angle_deg), vessel) in ostia(&anatomy.heart).into_iter().zip([left, right]) {
-                let (p, tangent, r) = anatomy.aorta.at(share * anatomy.aorta.length());
-                let (u, v) = across(tangent);
-                let (sin, cos) = angle_deg.to_radians().sin_cos();
-                let ostium = add(p, add(scale(u, r * cos), scale(v, r * sin)));
-                let away_mm = norm(sub(vessel.points[0], ostium));
-                // Vessels stray from where they leave.
-                assert!(away_mm < 10.0, "{seed}: {away_mm} mm");
-            }
-        }
-    }
 }
