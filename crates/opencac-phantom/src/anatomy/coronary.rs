@@ -100,9 +100,12 @@ impl Coronaries {
                 .collect();
             Course::through(&controls, 1.5)
         };
-        let main = [make(&LM, true), make(&LAD, true), make(&LCX, true), make(&RCA, true)];
-        let [lm, lad, lcx, rca] = main;
-        let main = [outside_aorta(lm, heart), lad, lcx, outside_aorta(rca, heart)];
+        let main = [
+            outside_aorta(make(&LM, true), heart),
+            make(&LAD, true),
+            make(&LCX, true),
+            outside_aorta(make(&RCA, true), heart),
+        ];
         let branches = vec![make(&DIAGONAL, false), make(&MARGINAL, false), make(&DESCENDING, false)];
         let groove_mm = GROOVE_MM + 0.5 * (spec.fat_mm as f32 - 3.0);
         Self { main, branches, mitral: mitral_ring(heart), groove_mm: groove_mm.clamp(2.5, 8.0) }
@@ -169,7 +172,6 @@ pub(crate) fn across(direction: P3) -> (P3, P3) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Variety;
     use crate::anatomy::Anatomy;
     use crate::spec::PhantomSpec;
