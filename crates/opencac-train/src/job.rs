@@ -334,10 +334,10 @@ impl Job {
             let (network, weights) = found.ok_or_else(|| missing(bundle))?;
             weights.widened(&network, &settings.network, settings.seed).map_err(JobError::Initial)
         };
-        let initial = self.init.iter().map(weights).collect::<Result<Vec<_>, _>>()?;
-        let initial = (!initial.is_empty())
-            .then(|| UNetWeights::mean(&settings.network, &initial).map_err(JobError::Initial))
-            .transpose()?;
+        let initial = match self.init.iter().map(weights).collect::<Result<Vec<_>, _>>()? {
+            none if none.is_empty() => None,
+            several => Some(UNetWeights::mean(&settings.network, &several).map_err(JobError::Initial)?),
+        };
         let hashes: Vec<String> =
             self.init.iter().filter_map(|bundle| bundle.sha256().remove(&stage)).collect();
         let settings = RunSettings { initial: (!hashes.is_empty()).then(|| hashes.join(" ")), ..settings };

@@ -29,9 +29,6 @@ pub const BEST_FILE: &str = "best.safetensors";
 /// Losses and learning rate as pictures.
 pub const PICTURE_FILES: [&str; 2] = ["curve.svg", "curve.png"];
 
-/// The device among the settings of a run.
-const DEVICE: &str = "device";
-
 /// Everything that a run's result depends on. Two runs of the same settings give the same weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,13 +229,8 @@ pub fn run(
 
 /// Whether the settings of two runs, as JSON, differ in the device alone.
 fn is_elsewhere(one: &[u8], other: &[u8]) -> bool {
-    let [one, other] = [one, other].map(|json| {
-        serde_json::from_slice::<serde_json::Map<_, _>>(json).ok().map(|mut settings| {
-            settings.remove(DEVICE);
-            settings
-        })
-    });
-    one.is_some() && one == other
+    let [one, other] = [one, other].map(|json| serde_json::from_slice::<RunSettings>(json).ok());
+    one.zip(other).is_some_and(|(one, other)| RunSettings { device: other.device, ..one } == other)
 }
 
 /// A run that is going on.

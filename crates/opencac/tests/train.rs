@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::{opencac, text};
 use opencac_nets::Stage;
 use opencac_nets::bundle::Bundle;
+use tempfile::TempDir;
 
 /// Voxels of 4 mm along each axis.
 const SIDE: usize = 36;
@@ -42,6 +43,14 @@ fn data(folder: &Path) {
     }
 }
 
+/// A folder with the data in it, and the paths of what lies there.
+fn workplace() -> (TempDir, impl Fn(&str) -> String) {
+    let folder = tempfile::tempdir().unwrap();
+    data(&folder.path().join("data"));
+    let root = folder.path().to_owned();
+    (folder, move |name: &str| root.join(name).to_str().unwrap().to_owned())
+}
+
 fn arguments<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let fixed = ["--data", data, "--out", out, "--checkpoint-every", "2"];
     ["train"].into_iter().chain(more.iter().copied()).chain(fixed).collect()
@@ -49,10 +58,8 @@ fn arguments<'a>(data: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> 
 
 #[test]
 fn a_killed_training_ends_with_the_same_bundle() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (folder, path) = workplace();
     let (input, straight, killed) = (path("data"), path("straight"), path("killed"));
-    data(folder.path().join("data").as_path());
     let what = ["heart", "--steps", "5", "--phantoms", "0", "--leave-out", "c"];
     let run = opencac(&arguments(&input, &straight, &what));
     assert!(run.status.success() && run.stdout.is_empty(), "{}", text(&run.stderr));
@@ -85,10 +92,8 @@ fn a_killed_training_ends_with_the_same_bundle() {
 
 #[test]
 fn a_validated_training_keeps_its_best_weights() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (folder, path) = workplace();
     let (input, out) = (path("data"), path("out"));
-    data(folder.path().join("data").as_path());
     let what = ["heart", "--steps", "3", "--phantoms", "0", "--validate", "b", "--validate-every", "2"];
     let run =
         opencac(&arguments(&input, &out, &[&what[..], &["--patience", "3", "--rate", "0.00125"]].concat()));
@@ -104,10 +109,8 @@ fn a_validated_training_keeps_its_best_weights() {
 
 #[test]
 fn several_networks_become_their_mean_with_statistics_of_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (_folder, path) = workplace();
     let (input, mean) = (path("data"), path("mean"));
-    data(folder.path().join("data").as_path());
     let train = |out: &str, more: &[&str]| {
         let what = ["heart", "--phantoms", "0"];
         let run = opencac(&arguments(&input, out, &[&what[..], more].concat()));
@@ -129,10 +132,8 @@ fn several_networks_become_their_mean_with_statistics_of_its_own() {
 
 #[test]
 fn what_cannot_be_trained_is_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (folder, path) = workplace();
     let (input, empty, occupied, out) = (path("data"), path("empty"), path("occupied"), path("out"));
-    data(folder.path().join("data").as_path());
     let header = "id,patient,image,mask,labels,heart,expert\n";
     for (table, rows) in [("short.csv", "a,a\n"), ("gone.csv", "x,x,x/img.nrrd,,1,,yes\n")] {
         std::fs::write(folder.path().join(table), format!("{header}{rows}")).unwrap();
