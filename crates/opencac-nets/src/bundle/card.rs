@@ -124,6 +124,10 @@ pub struct InputCard {
     pub patch: [usize; 3],
     /// By how many voxels neighbouring blocks overlap; there they are blended.
     pub overlap: [usize; 3],
+    /// By how many voxels along x, y, z a network that finds the heart is moved to look again, once for each: the mean of all its
+    /// looks counts. A network of strides sees other pairs of voxels then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shifts: Vec<[usize; 3]>,
 }
 
 /// The part of a scan that a network looks at.

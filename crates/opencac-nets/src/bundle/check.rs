@@ -77,7 +77,7 @@ fn check_stage(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundle
 }
 
 fn check_input(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), BundleError> {
-    let InputCard { region, spacing_mm, window, channels, patch, overlap, .. } = &card.input;
+    let InputCard { region, spacing_mm, window, channels, patch, overlap, shifts, .. } = &card.input;
     let (margin, known) = match *region {
         Region::Scan => (0.0, true),
         Region::Locate { margin_mm } => (margin_mm, stage == Stage::Heart),
@@ -127,7 +127,11 @@ fn check_input(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundle
     let small = voxels.is_some_and(|n| n <= MAX_PATCH_VOXELS);
     at.unless(small, "input.patch", format!("{patch:?}"), "at most 2^24 voxels")?;
     let fit = overlap.iter().zip(patch).all(|(&o, &p)| o <= p / 2);
-    at.unless(fit, "input.overlap", format!("{overlap:?}"), "at most half the patch")
+    at.unless(fit, "input.overlap", format!("{overlap:?}"), "at most half the patch")?;
+    let fit = shifts.is_empty() || stage != Stage::Calcium;
+    at.unless(fit, "input.shifts", format!("{shifts:?}"), "none where calcium is found")?;
+    let fit = shifts.iter().flatten().all(|&n| n < multiple);
+    at.unless(fit, "input.shifts", format!("{shifts:?}"), &format!("less than {multiple} voxels"))
 }
 
 fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), BundleError> {

@@ -117,13 +117,14 @@ fn unfit_cards_are_refused_by_field() {
         }
         check::card(&card).unwrap_err().to_string()
     };
-    let cases: [(Change, &str); 6] = [
+    let cases: [(Change, &str); 7] = [
         (
             |heart| heart.input.patch = [98; 3],
             "heart input.patch is [98, 98, 98], expected positive multiples",
         ),
         (|heart| heart.input.patch = [4096; 3], "at most 2^24 voxels"),
         (|heart| heart.input.overlap = [200; 3], "heart input.overlap is"),
+        (|heart| heart.input.shifts = vec![[1, 16, 0]], "heart input.shifts is [[1, 16, 0]], expected less"),
         (|heart| heart.input.region = Region::Heart { margin_mm: 1.0 }, "heart input.region is"),
         (|heart| heart.input.channels.push(Channel::HeartLeft), "heart input.channels is 2, expected 1"),
         (|heart| heart.input.spacing_mm[0] = Some(f64::NAN), "heart input.spacing_mm is NaN"),

@@ -27,10 +27,38 @@ pub fn segment_heart(
     let grid = network_grid(&card.input, scan.grid(), located)?;
     let input = NetworkInput::new(&card.input, scan, &grid, None)?;
     let threshold = card.output.threshold as f32;
-    let mut voxels = Vec::with_capacity(grid.voxel_count());
-    run_over(card, network, &input, |_, slice| voxels.extend(slice.iter().map(|p| *p > threshold)))?;
+    let mut probabilities = Vec::with_capacity(grid.voxel_count());
+    run_over(card, network, &input, |_, slice| probabilities.extend_from_slice(slice))?;
+    for shift in &card.input.shifts {
+        add_look(card, network, scan, &grid, *shift, &mut probabilities)?;
+    }
+    let looks = (1 + card.input.shifts.len()) as f32;
+    let voxels = probabilities.into_iter().map(|sum| sum / looks > threshold).collect();
     let mask = post::clean(Mask::new(grid, voxels)?, &card.output.then, &input)?;
     Ok(linear_mask(&mask, scan.grid(), 0.5)?)
+}
+
+/// Adds the probabilities over `grid` that the network has where it begins so many voxels before it.
+fn add_look(
+    card: &StageCard,
+    network: &dyn Network,
+    scan: &Volume,
+    grid: &Grid,
+    shift: [usize; 3],
+    sums: &mut [f32],
+) -> Result<(), CascadeError> {
+    let size: [usize; 3] = std::array::from_fn(|k| grid.size()[k] + shift[k]);
+    let origin = grid.patient_from_continuous(shift.map(|voxels| -(voxels as f64)));
+    let moved = Grid::new(size, grid.spacing_mm(), origin, grid.axes())?;
+    let area = grid.slice_voxel_count();
+    run_over(card, network, &NetworkInput::new(&card.input, scan, &moved, None)?, |z, slice| {
+        let Some(z) = z.checked_sub(shift[2]) else { return };
+        let lines = sums[z * area..(z + 1) * area].chunks_exact_mut(grid.size()[0]);
+        let seen = slice.chunks_exact(size[0]).skip(shift[1]).map(|line| &line[shift[0]..]);
+        for (sums, seen) in lines.zip(seen) {
+            sums.iter_mut().zip(seen).for_each(|(sum, probability)| *sum += probability);
+        }
+    })
 }
 
 /// What a calcium network found.

@@ -62,6 +62,35 @@ fn the_heart_returns_to_where_it_is_on_any_grid() {
     }
 }
 
+#[test]
+fn looks_that_are_moved_see_the_same_place() {
+    let (mut card, _) = cards();
+    card.output.then.clear();
+    card.output.threshold = 0.4;
+    for (size, spacing_mm) in [([90, 80, 40], [0.7, 0.9, 1.25]), ([70, 60, 60], [3.0; 3])] {
+        let (scan, _) = chest(size, spacing_mm);
+        for patch in [[192; 3], [16, 32, 16]] {
+            card.input.patch = patch;
+            card.input.overlap = [4; 3];
+            card.input.shifts.clear();
+            let expected = segment_heart(&card, &soft_tissue, &scan, None).unwrap();
+            card.input.shifts = vec![[1, 2, 3], [5, 0, 15]];
+            assert!(segment_heart(&card, &soft_tissue, &scan, None).unwrap() == expected);
+        }
+    }
+    // Of two neighbours along x it sees the left one in a look and the right one in another.
+    let one_of_two = |input: &[f32], [_, _, _, nx]: [usize; 4]| {
+        let seen = |(at, v): (usize, &f32)| if *v > -1.99 && at % nx % 2 == 0 { 0.9 } else { 0.0 };
+        input.iter().enumerate().map(seen).collect::<Vec<f32>>()
+    };
+    let (scan, heart) = chest([70, 60, 60], [3.0; 3]);
+    (card.input.patch, card.input.shifts) = ([192; 3], Vec::new());
+    let half = segment_heart(&card, &one_of_two, &scan, None).unwrap();
+    card.input.shifts = vec![[1, 0, 0]];
+    let both = segment_heart(&card, &one_of_two, &scan, None).unwrap();
+    assert!(half.count() < heart.count() * 2 / 3 && dice(&both, &heart) > 0.95);
+}
+
 fn offset_mm(a: &Mask, b: &Mask) -> f64 {
     let (a, b) = (a.centroid().unwrap().0, b.centroid().unwrap().0);
     (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt()

@@ -80,6 +80,7 @@ pub fn input_card() -> InputCard {
         ],
         patch: [224, 224, 48],
         overlap: [32, 32, 16],
+        shifts: Vec::new(),
     }
 }
 
