@@ -5,6 +5,7 @@
 
 use crate::anatomy::Anatomy;
 use crate::anatomy::coronary::across;
+use crate::device::device;
 use crate::rng::Rng;
 use crate::scanner::motion::Motion;
 use crate::scanner::profile::sensitivity;
@@ -325,13 +326,6 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
         label,
         moves,
     };
-    let metal = |solids: Vec<Solid>, hollow: Vec<Solid>, hu: f32, moves: bool| Dense {
-        solids,
-        hollow,
-        hu,
-        label: LABEL_METAL,
-        moves,
-    };
     match planned {
         Confounder::Node { volume_mm3, density_hu, seed } => {
             let places = &anatomy.trees.node_places;
@@ -345,58 +339,16 @@ pub(crate) fn confounder(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Confou
             let solids = lump(centre, *volume_mm3, *seed, along, 3.0);
             mineral(solids, *density_hu, LABEL_PERICARDIUM, true)
         }
-        Confounder::Lead => {
-            let frame = &anatomy.heart.frame;
-            let controls = [
-                [0.06, 0.50, 1.45],
-                [0.08, 0.53, 0.95],
-                [0.15, 0.53, 0.60],
-                [0.22, 0.45, 0.42],
-                [0.38, 0.30, 0.32],
-                [0.58, 0.20, 0.22],
-                [0.66, 0.20, 0.17],
-            ]
-            .map(|n| (frame.chest(n), 1.0));
-            metal(Course::through(&controls, 4.0).capsules(0.0).collect(), Vec::new(), tissue::METAL, true)
-        }
-        Confounder::Catheter => {
-            let frame = &anatomy.heart.frame;
-            let controls = [[0.04, 0.46, 1.8], [0.06, 0.50, 1.4], [0.08, 0.53, 1.0], [0.11, 0.55, 0.80]]
-                .map(|n| (frame.chest(n), 1.1));
-            let wall = Course::through(&controls, 4.0);
-            metal(wall.capsules(0.0).collect(), wall.capsules(-0.5).collect(), 900.0, false)
-        }
-        Confounder::Stent { site, from, to, wall_hu } => {
-            let Some(course) = anatomy.coronaries.course(*site) else {
-                return metal(Vec::new(), Vec::new(), 0.0, true);
-            };
-            let length = course.length();
-            let (a, b) = (*from as f32 * length, *to as f32 * length);
-            let controls: Vec<(P3, f32)> = (0..=8)
-                .map(|i| course.at(a + (b - a) * i as f32 / 8.0))
-                .map(|(p, _, r)| (p, r.max(1.2)))
-                .collect();
-            let tube = Course::through(&controls, 1.5);
-            metal(tube.capsules(0.15).collect(), tube.capsules(-0.2).collect(), *wall_hu as f32, true)
-        }
         Confounder::Cartilage { volume_mm3, density_hu, seed } => {
             let (centre, along) = cartilage_place(anatomy, &mut Rng::new(*seed, 81));
             let solids = lump(centre, *volume_mm3, *seed, along, 2.0);
             mineral(solids, *density_hu, LABEL_BONE, false)
         }
-        Confounder::SternalWires => {
-            let mut solids = Vec::new();
-            for i in 0..6 {
-                let (p, _, _) =
-                    anatomy.skeleton.sternum.at(anatomy.skeleton.sternum.length() * (0.12 + 0.15 * i as f32));
-                let corners: Vec<P3> = (0..=10)
-                    .map(|k| (k as f32 * 36.0).to_radians())
-                    .map(|a| add(p, [16.0 * a.cos(), 8.5 * a.sin(), 3.0 * (2.0 * a).sin()]))
-                    .collect();
-                solids.extend(corners.windows(2).map(|w| Solid::capsule(w[0], w[1], 0.45, 0.45)));
-            }
-            metal(solids, Vec::new(), tissue::METAL, false)
-        }
+        Confounder::Lead { .. }
+        | Confounder::Catheter { .. }
+        | Confounder::Stent { .. }
+        | Confounder::ValveRing { .. }
+        | Confounder::SternalWires => device(anatomy, planned),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod anatomy;
 mod calcium;
+mod device;
 mod generate;
 mod random;
 mod render;
@@ -22,5 +23,6 @@ pub use generate::{Chest, Phantom, PhantomError, generate};
 pub use random::Variety;
 pub use spec::{
     BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,
+    Tip,
 };
 pub use truth::{LesionTruth, ScoreTruth, Truth};

@@ -7,6 +7,7 @@ use crate::anatomy::torso::half_depth_reaching;
 use crate::rng::Rng;
 use crate::spec::{
     BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,
+    Tip,
 };
 
 /// What may vary, and how often.
@@ -121,7 +122,7 @@ impl PhantomSpec {
         self.deposits.extend(annulus_plan(&mut Rng::new(seed, 21), variety.annulus));
         let [low, high] = variety.stent_hu;
         let stent_hu = Rng::new(seed, 16).range(low, high);
-        self.confounders = confounders(&mut Rng::new(seed, 13), variety, stent_hu);
+        self.confounders = confounders(&mut Rng::new(seed, 13), &mut Rng::new(seed, 23), variety, stent_hu);
         let more = &mut Rng::new(seed, 22);
         if more.chance(variety.pericardium) {
             self.confounders.extend(pericardium(more));
@@ -427,7 +428,33 @@ fn pericardium(rng: &mut Rng) -> Vec<Confounder> {
     (0..1 + rng.below(2)).map(|_| piece(rng)).collect()
 }
 
-fn confounders(rng: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounder> {
+/// Attenuation of catheters and rings: from plastic that is just opaque to metal.
+const DEVICE_HU: [f64; 2] = [500.0, 3500.0];
+/// Half of the thickness of catheters: 5 to 14 French.
+const CATHETER_MM: [f64; 2] = [0.8, 2.4];
+
+/// One lead to the right ventricle, mostly with others: thick where it has the coil of a defibrillator.
+fn leads(rng: &mut Rng) -> Vec<Confounder> {
+    let ventricle = [Tip::Apex, Tip::Septum][rng.below(2)];
+    let others = [(Tip::Appendage, 0.6), (Tip::CoronarySinus, 0.35)];
+    let others = others.into_iter().filter(|(_, share)| rng.chance(*share)).map(|(tip, _)| tip);
+    let tips: Vec<Tip> = [ventricle].into_iter().chain(others).collect();
+    let lead = |tip| Confounder::Lead { tip, radius_mm: rng.range(0.7, 1.5), seed: rng.bits() >> 12 };
+    tips.into_iter().map(lead).collect()
+}
+
+/// Most catheters end where the upper caval vein meets the atrium, which is some 25 mm above the end of its course here.
+fn catheter(rng: &mut Rng) -> Confounder {
+    Confounder::Catheter {
+        radius_mm: even_in_logarithm(rng, CATHETER_MM),
+        tip_mm: rng.normal_in(22.0, 22.0, -30.0, 70.0),
+        wall_hu: even_in_logarithm(rng, DEVICE_HU),
+        seed: rng.bits() >> 12,
+    }
+}
+
+/// What only looks like coronary calcium; devices have a stream of their own.
+fn confounders(rng: &mut Rng, devices: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounder> {
     let share = variety.confounder;
     let mut all = Vec::new();
     if rng.chance(2.5 * share) {
@@ -440,10 +467,10 @@ fn confounders(rng: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounde
         all.extend(pericardium(rng));
     }
     if rng.chance(0.7 * share) {
-        all.push(Confounder::Lead);
+        all.extend(leads(devices));
     }
     if rng.chance(share) {
-        all.push(Confounder::Catheter);
+        all.push(catheter(devices));
     }
     if rng.chance(variety.stent) {
         let site = [Site::Lad, Site::Lcx, Site::Rca][rng.below(3)];
@@ -452,6 +479,11 @@ fn confounders(rng: &mut Rng, variety: &Variety, stent_hu: f64) -> Vec<Confounde
     }
     if rng.chance(0.7 * share) {
         all.push(Confounder::SternalWires);
+    }
+    if devices.chance(0.4 * share) {
+        let site = [Site::AorticValve, Site::MitralAnnulus][devices.below(2)];
+        let (wire_mm, wall_hu) = (devices.range(0.5, 1.8), even_in_logarithm(devices, DEVICE_HU));
+        all.push(Confounder::ValveRing { site, wire_mm, wall_hu });
     }
     all
 }

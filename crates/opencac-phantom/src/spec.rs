@@ -218,10 +218,35 @@ pub enum Confounder {
         /// Chooses the place.
         seed: u64,
     },
-    /// A pacemaker or defibrillator lead from the upper caval vein to the right ventricle.
-    Lead,
-    /// A central venous catheter ending above the right atrium.
-    Catheter,
+    /// A pacemaker or defibrillator lead through the upper caval vein.
+    Lead {
+        /// Where it ends.
+        tip: Tip,
+        /// Half of its thickness.
+        radius_mm: f64,
+        /// Chooses its course.
+        seed: u64,
+    },
+    /// A central venous catheter.
+    Catheter {
+        /// Half of its thickness.
+        radius_mm: f64,
+        /// How far above the end of the upper caval vein in the right atrium it ends; below where negative.
+        tip_mm: f64,
+        /// Attenuation of its wall in HU.
+        wall_hu: f64,
+        /// Chooses its course.
+        seed: u64,
+    },
+    /// The ring of a valve prosthesis or of a repaired valve, at the aortic valve or the mitral annulus.
+    ValveRing {
+        /// The valve.
+        site: Site,
+        /// Half of the ring's thickness.
+        wire_mm: f64,
+        /// Its attenuation in HU.
+        wall_hu: f64,
+    },
     /// A stent in a coronary artery, from and to these places along it.
     Stent {
         /// The artery.
@@ -245,6 +270,20 @@ pub enum Confounder {
         /// Chooses the place.
         seed: u64,
     },
+}
+
+/// Where a lead ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tip {
+    /// At the apex of the right ventricle.
+    Apex,
+    /// At its septum.
+    Septum,
+    /// In the right atrial appendage.
+    Appendage,
+    /// In a vein of the left ventricle, through the coronary sinus.
+    CoronarySinus,
 }
 
 /// Attenuation of a usual stent's wall.

@@ -6,7 +6,7 @@
 use opencac_core::score::{Candidates, Protocol, score};
 use opencac_core::{LabelMap, PatientPoint, VoxelIndex};
 use opencac_phantom::{
-    Chest, Confounder, Contrast, Deposit, Phantom, PhantomError, PhantomSpec, STENT_HU, Site, Variety,
+    Chest, Confounder, Contrast, Deposit, Phantom, PhantomError, PhantomSpec, STENT_HU, Site, Tip, Variety,
     generate,
 };
 
@@ -86,8 +86,9 @@ fn the_truth_is_the_score_of_the_noise_free_image() {
 fn a_heart_without_calcium_scores_zero_even_with_everything_else_bright() {
     let mut spec = small(3);
     spec.confounders = vec![
-        Confounder::Lead,
-        Confounder::Catheter,
+        Confounder::Lead { tip: Tip::CoronarySinus, radius_mm: 1.0, seed: 2 },
+        Confounder::Catheter { radius_mm: 1.3, tip_mm: -20.0, wall_hu: 2000.0, seed: 3 },
+        Confounder::ValveRing { site: Site::AorticValve, wire_mm: 1.0, wall_hu: 3000.0 },
         Confounder::SternalWires,
         Confounder::Stent { site: Site::Lad, from: 0.2, to: 0.4, wall_hu: STENT_HU },
         Confounder::Node { volume_mm3: 200.0, density_hu: 800.0, seed: 1 },

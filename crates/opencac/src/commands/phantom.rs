@@ -8,7 +8,9 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use opencac_formats::dicom::write::{SeriesAttributes, write_series};
 use opencac_formats::nifti::{write_labels, write_mask, write_volume};
-use opencac_phantom::{Confounder, Contrast, Phantom, PhantomSpec, STENT_HU, Site, Truth, Variety, generate};
+use opencac_phantom::{
+    Confounder, Contrast, Phantom, PhantomSpec, STENT_HU, Site, Tip, Truth, Variety, generate,
+};
 
 /// Writes a synthetic chest CT and its ground truth: the scan, labels.nii.gz, heart.nii.gz and truth.json.
 #[derive(Debug, Args)]
@@ -120,6 +122,8 @@ enum Extra {
     Lead,
     /// Central venous catheter
     Catheter,
+    /// Ring of an aortic valve prosthesis
+    Ring,
     /// Stent in the LAD
     Stent,
     /// Wires around the sternum
@@ -133,8 +137,9 @@ impl Extra {
         match self {
             Self::Nodes => Confounder::Node { volume_mm3: 90.0, density_hu: 500.0, seed },
             Self::Pericardium => Confounder::Pericardium { volume_mm3: 150.0, density_hu: 450.0, seed },
-            Self::Lead => Confounder::Lead,
-            Self::Catheter => Confounder::Catheter,
+            Self::Lead => Confounder::Lead { tip: Tip::Apex, radius_mm: 1.0, seed },
+            Self::Catheter => Confounder::Catheter { radius_mm: 1.1, tip_mm: 20.0, wall_hu: 900.0, seed },
+            Self::Ring => Confounder::ValveRing { site: Site::AorticValve, wire_mm: 1.0, wall_hu: 3000.0 },
             Self::Stent => Confounder::Stent { site: Site::Lad, from: 0.15, to: 0.3, wall_hu: STENT_HU },
             Self::Wires => Confounder::SternalWires,
             Self::Cartilage => Confounder::Cartilage { volume_mm3: 150.0, density_hu: 500.0, seed },
