@@ -12,6 +12,7 @@ use opencac_nets::bundle::Bundle;
 use opencac_nets::unet::InferenceNet;
 use opencac_train::calcium::{CalciumCase, CalciumSource, PATCH, input_card};
 use opencac_train::cases::find;
+use opencac_train::growing::Growing;
 use opencac_train::sample::SampleSource;
 
 fn calcium_network(folder: &Path) -> Result<InferenceNet, Box<dyn std::error::Error>> {
@@ -30,11 +31,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let card = input_card();
     let cases = find(Path::new(data), Some(Path::new(table)))?;
     let cases = cases.iter().map(|case| CalciumCase::load(case, &card)).collect::<Result<Vec<_>, _>>()?;
-    let source = CalciumSource::new(cases, 1);
+    let synthetic = Growing::complete(Vec::new());
+    let source = CalciumSource::new(cases, &synthetic, 0, 1);
     let grid = Grid::axial(PATCH, [0.7, 0.7, 2.5], PatientPoint([0.0; 3]))?;
     std::fs::create_dir_all(out)?;
     for index in 0..count.parse()? {
-        let drawn = source.draw(index);
+        let Some(drawn) = source.draw(index) else { break };
         let window = card.window;
         let hu = drawn.input[..drawn.target.len()]
             .iter()

@@ -21,7 +21,7 @@ pub struct Draws {
 
 impl Draws {
     /// Draws batches `range` of `samples` each on so many threads. Batch `b` holds the samples from `b * samples` on,
-    /// whoever draws them and whenever. The threads end with the range, or when the draws are dropped.
+    /// whoever draws them and whenever. The threads end with the range, with the source, or when the draws are dropped.
     pub fn begin<'scope>(
         scope: &'scope Scope<'scope, '_>,
         source: &'scope dyn SampleSource,
@@ -36,7 +36,11 @@ impl Draws {
             scope.spawn(move || {
                 loop {
                     let number = todo.fetch_add(1, Ordering::Relaxed);
-                    if number >= range.end || send.send((number, draw(source, number, samples))).is_err() {
+                    if number >= range.end {
+                        return;
+                    }
+                    let Some(batch) = draw(source, number, samples) else { return };
+                    if send.send((number, batch)).is_err() {
                         return;
                     }
                 }
@@ -59,17 +63,17 @@ impl Iterator for Draws {
     }
 }
 
-fn draw(source: &dyn SampleSource, number: u64, samples: usize) -> Batch {
+fn draw(source: &dyn SampleSource, number: u64, samples: usize) -> Option<Batch> {
     let [nx, ny, nz] = source.size();
     let (mut input, mut target, mut weight) = (Vec::new(), Vec::new(), Vec::new());
     for sample in 0..samples as u64 {
-        let drawn = source.draw(number * samples as u64 + sample);
+        let drawn = source.draw(number * samples as u64 + sample)?;
         input.extend(drawn.input);
         target.extend(drawn.target);
         weight.extend(drawn.weight);
     }
     let channels = input.len() / (target.len().max(1));
-    Batch { shape: [samples, channels, nz, ny, nx], input, target, weight }
+    Some(Batch { shape: [samples, channels, nz, ny, nx], input, target, weight })
 }
 
 #[cfg(test)]
@@ -84,10 +88,14 @@ mod tests {
             [1, 1, 1]
         }
 
-        fn draw(&self, index: u64) -> Drawn {
+        fn draw(&self, index: u64) -> Option<Drawn> {
             // The first of four takes long, so that others overtake it.
             std::thread::sleep(std::time::Duration::from_millis(if index.is_multiple_of(4) { 8 } else { 1 }));
-            Drawn { input: vec![index as f32], target: vec![0], weight: vec![1.0] }
+            (index < 1_000_000).then(|| Drawn {
+                input: vec![index as f32],
+                target: vec![0],
+                weight: vec![1.0],
+            })
         }
     }
 
@@ -99,6 +107,14 @@ mod tests {
             });
             assert_eq!(found, (10..30).map(|i| i as f32).collect::<Vec<_>>(), "{threads} threads");
         }
+    }
+
+    #[test]
+    fn what_the_source_does_not_have_is_not_drawn() {
+        let drawn = std::thread::scope(|scope| {
+            Draws::begin(scope, &Numbers, 499_998..600_000, 2, 3).map(|b| b.input[1]).collect::<Vec<_>>()
+        });
+        assert_eq!(drawn, [999_997.0, 999_999.0]);
     }
 
     #[test]

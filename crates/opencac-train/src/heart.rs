@@ -204,7 +204,7 @@ impl SampleSource for HeartSource<'_> {
         CROP
     }
 
-    fn draw(&self, index: u64) -> Drawn {
+    fn draw(&self, index: u64) -> Option<Drawn> {
         let mut rng = rng(self.seed, index);
         let case = self.pick(&mut rng);
         let placement = Placement::draw(case, &SpatialRanges::HEART, &mut rng);
@@ -215,7 +215,7 @@ impl SampleSource for HeartSource<'_> {
         }
         let input = sample.hu.iter().map(|v| v.clamp(-WINDOW_HU, WINDOW_HU) / (WINDOW_HU / 2.0)).collect();
         let weight = vec![1.0; sample.target.len()];
-        Drawn { input, target: sample.target, weight }
+        Some(Drawn { input, target: sample.target, weight })
     }
 }
 
@@ -258,7 +258,7 @@ mod tests {
         let cases = [flat(40, false, false)];
         let source = HeartSource::new(&cases, &[], EXPERT_TIMES, 1);
         for index in 0..4 {
-            let drawn = source.draw(index);
+            let drawn = source.draw(index).unwrap();
             assert!(drawn.target.iter().all(|t| *t == 0));
             assert!(drawn.weight.iter().all(|w| *w == 1.0));
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
 use opencac_nets::Stage;
@@ -10,10 +11,12 @@ use opencac_nets::bundle::{Bundle, BundleError, Card, Format, InputCard, Method,
 use opencac_nets::trainer::{LossReport, TrainingDevice};
 use opencac_nets::unet::{UNetWeights, WeightError};
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use thiserror::Error;
 
-use crate::calcium::{self, CalciumCase, CalciumSource};
+use crate::calcium::{self, CalciumCase, CalciumSource, Opening, SyntheticHeart};
 use crate::cases::{self, Case, CasesError};
+use crate::growing::Growing;
 use crate::heart::{self, EXPERT_TIMES, HeartCase, HeartSource};
 use crate::load::LoadError;
 use crate::phantoms::{self, FIRST_SEED};
@@ -99,6 +102,9 @@ pub enum JobError {
     /// A case cannot be learned from.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// There are no threads to make synthetic hearts with.
+    #[error("no threads can be started to make synthetic hearts with")]
+    Threads(#[from] ThreadPoolBuildError),
     /// A run failed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -226,15 +232,41 @@ impl Job {
         let load = |cases: Vec<&Case>| {
             cases.into_iter().map(|case| CalciumCase::load(case, &input)).collect::<Result<Vec<_>, _>>()
         };
-        let (mut cases, held_out) = (load(learned)?, load(held_out)?);
-        cases.extend(self.synthetic_hearts(&input, finder, watch)?);
+        let (real, held_out) = (load(learned)?, load(held_out)?);
         let names = |cases: &[CalciumCase]| cases.iter().map(|case| case.id.clone()).collect::<Vec<_>>();
+        let mask = phantoms::mask_name(finder);
+        let kept = |number| phantoms::where_kept(&self.synthetic, FIRST_SEED + number, &mask);
+        let synthetic_names = self.phantom_numbers().flat_map(|number| kept(number).names(&patient(number)));
         let network = calcium::network().map_err(JobError::Network)?;
-        let recipe = recipe::calcium(network, names(&cases), self.seed);
+        let cases = names(&real).into_iter().chain(synthetic_names).collect();
+        let recipe = recipe::calcium(network, cases, self.seed);
         let settings = self.adjusted(recipe, names(&held_out), recipe::VALIDATION_BATCHES);
-        let source = CalciumSource::new(cases, self.seed);
-        let tried = CalciumSource::new(held_out, Validation::seed(self.seed));
-        let weights = self.train([&source, &tried], settings.clone(), Stage::Calcium, folder, watch)?;
+        let none = Growing::complete(Vec::new());
+        let tried = CalciumSource::new(held_out, &none, 0, Validation::seed(self.seed));
+        let samples = settings.steps * settings.batch as u64;
+        let hearts = Growing::new(self.phantoms);
+        let source = CalciumSource::new(real, &hearts, samples, self.seed);
+        let pool = ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build()?;
+        let weights = std::thread::scope(|scope| {
+            let making = scope.spawn(|| self.make_hearts(&hearts, &pool, &input, finder));
+            let trained = {
+                let _end = hearts.until_dropped();
+                let first = Opening { hearts: hearts.len(), samples }.at(0);
+                hearts.want(first);
+                let begins = (0..first).all(|number| {
+                    watch.begin(&format!("synthetic heart {} of {first} to begin with", number + 1), None);
+                    hearts.get(number).is_some()
+                });
+                if begins {
+                    self.train([&source, &tried], settings.clone(), Stage::Calcium, folder, watch)
+                } else {
+                    Err(RunError::NoSamples { step: 0 }.into())
+                }
+            };
+            // Where a heart cannot be made, that is why the run has no samples.
+            making.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            trained
+        })?;
         Ok((calcium::stage_card(settings.network), weights))
     }
 
@@ -243,31 +275,22 @@ impl Job {
         self.first_phantom..self.first_phantom + self.phantoms as u64
     }
 
-    /// Makes the synthetic hearts that are not there yet, and reads them, some at a time side by side.
-    fn synthetic_hearts(
+    /// Makes the synthetic hearts that are not there yet, and reads them, some at a time side by side. The threads are others
+    /// than those that the steps are computed by, which would wait for whole hearts.
+    fn make_hearts(
         &self,
+        hearts: &Growing<SyntheticHeart>,
+        pool: &ThreadPool,
         input: &InputCard,
         finder: Option<&Bundle>,
-        watch: &mut dyn Watch,
-    ) -> Result<Vec<CalciumCase>, LoadError> {
-        let load = |number: u64| {
-            let patient = format!("phantom-{number}");
+    ) -> Result<(), LoadError> {
+        hearts.fill(pool, |at| {
+            let number = self.first_phantom + at as u64;
+            let patient = patient(number);
             let kept = phantoms::kept_heart(&self.synthetic, FIRST_SEED + number, input, finder)
                 .map_err(|source| LoadError::Synthetic { id: patient.clone(), source: Box::new(source) })?;
-            let loaded = CalciumCase::load_fillings(&kept.cases(&patient), input)?;
-            Ok(loaded.into_iter().map(|case| CalciumCase { synthetic: true, ..case }).collect::<Vec<_>>())
-        };
-        let mut hearts = Vec::new();
-        let at_once = rayon::current_num_threads().max(1) as u64;
-        let range = self.phantom_numbers();
-        for first in range.clone().step_by(at_once as usize) {
-            let which = first - range.start + 1;
-            watch.begin(&format!("synthetic heart {which} of {}", self.phantoms), None);
-            let numbers = first..(first + at_once).min(range.end);
-            let made = numbers.into_par_iter().map(load).collect::<Result<Vec<_>, LoadError>>()?;
-            hearts.extend(made.into_iter().flatten());
-        }
-        Ok(hearts)
+            CalciumCase::load_fillings(&kept.cases(&patient), input)
+        })
     }
 
     fn train_heart(
@@ -450,4 +473,9 @@ impl Job {
             method,
         }
     }
+}
+
+/// Whom a synthetic chest is of, by its number.
+fn patient(number: u64) -> String {
+    format!("phantom-{number}")
 }

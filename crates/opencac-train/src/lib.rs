@@ -6,6 +6,7 @@ pub mod cases;
 pub mod curve;
 mod draws;
 pub mod evaluate;
+pub mod growing;
 pub mod heart;
 pub mod job;
 pub mod load;

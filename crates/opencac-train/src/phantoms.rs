@@ -57,20 +57,24 @@ pub struct Filling {
 }
 
 impl KeptHeart {
+    /// A name a filling, with the mask's name in it: a run in other hearts is another run.
+    pub fn names(&self, patient: &str) -> Vec<String> {
+        let mask = self.heart.file_stem().unwrap_or_default().to_string_lossy();
+        (0..self.fillings.len()).map(|filling| format!("{patient} {filling} {mask}")).collect()
+    }
+
     /// A case a filling, of one patient.
     pub fn cases(&self, patient: &str) -> Vec<Case> {
-        // With the mask's name in it: a run in other hearts is another run.
-        let mask = self.heart.file_stem().unwrap_or_default().to_string_lossy();
-        let case = |(filling, files): (usize, &Filling)| Case {
+        let case = |(id, files): (String, &Filling)| Case {
             patient: patient.to_owned(),
-            id: format!("{patient} {filling} {mask}"),
+            id,
             image: files.scan.clone(),
             mask: Some(files.labels.clone()),
             labels: BTreeSet::new(),
             heart: Some(self.heart.clone()),
             expert: false,
         };
-        self.fillings.iter().enumerate().map(case).collect()
+        self.names(patient).into_iter().zip(&self.fillings).map(case).collect()
     }
 }
 
@@ -157,6 +161,28 @@ fn heart_specs(seed: u64) -> Vec<PhantomSpec> {
     (0..FILLINGS).map(filled).collect()
 }
 
+/// The name of the masks that the heart network of a bundle finds, or of the phantoms' own.
+pub fn mask_name(finder: Option<&Bundle>) -> String {
+    match finder.map(|bundle| bundle.sha256().remove(&Stage::Heart).unwrap_or_default()) {
+        Some(hash) => format!("heart-{}.nii", hash.get(..12).unwrap_or(&hash)),
+        None => "heart.nii".to_owned(),
+    }
+}
+
+/// Where a synthetic heart is kept in a folder under `parent`.
+pub fn where_kept(parent: &Path, seed: u64, mask_name: &str) -> KeptHeart {
+    let folder = folder_of(parent, seed);
+    let filling = |n: u64| Filling {
+        scan: folder.join(format!("scan-{n}.nii")),
+        labels: folder.join(format!("labels-{n}.nii")),
+    };
+    KeptHeart { fillings: (0..FILLINGS).map(filling).collect(), heart: folder.join(mask_name) }
+}
+
+fn folder_of(parent: &Path, seed: u64) -> PathBuf {
+    parent.join(format!("phantom-{}", seed - FIRST_SEED))
+}
+
 /// A synthetic heart in a folder under `parent`: as it lies there, else made and kept, on the grid of the calcium network's
 /// input. With a `finder` its mask is the one that the heart network of that bundle finds, with the errors that it makes;
 /// else that of the phantom.
@@ -169,18 +195,8 @@ pub fn kept_heart(
     input: &InputCard,
     finder: Option<&Bundle>,
 ) -> Result<KeptHeart, SyntheticError> {
-    let folder = parent.join(format!("phantom-{}", seed - FIRST_SEED));
-    let finder = finder.map(|bundle| (bundle, bundle.sha256().remove(&Stage::Heart).unwrap_or_default()));
-    let heart = match &finder {
-        Some((_, hash)) => format!("heart-{}.nii", hash.get(..12).unwrap_or(hash)),
-        None => "heart.nii".to_owned(),
-    };
+    let (folder, kept) = (folder_of(parent, seed), where_kept(parent, seed, &mask_name(finder)));
     let specs = heart_specs(seed);
-    let filling = |n: usize| Filling {
-        scan: folder.join(format!("scan-{n}.nii")),
-        labels: folder.join(format!("labels-{n}.nii")),
-    };
-    let kept = KeptHeart { fillings: (0..specs.len()).map(filling).collect(), heart: folder.join(heart) };
     let failed = |source| SyntheticError::Folder { path: folder.clone(), source };
     let same = kept_specs(&folder).is_some_and(|kept| kept == specs);
     let there = |filling: &Filling| filling.scan.is_file() && filling.labels.is_file();
@@ -196,7 +212,7 @@ pub fn kept_heart(
     let whole = InputCard { region: Region::Scan, ..input.clone() };
     let grid = network_grid(&whole, chest.grid(), None)?;
     let found = match finder {
-        Some((bundle, _)) => found_heart(bundle, &specs[0], &near[0])?,
+        Some(bundle) => found_heart(bundle, &specs[0], &near[0])?,
         None => None,
     };
     write_mask(&kept.heart, &resample::linear_mask(found.as_ref().unwrap_or(chest.heart()), &grid, 0.5)?)?;

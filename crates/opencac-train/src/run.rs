@@ -387,11 +387,11 @@ mod tests {
             [16, 8, 8]
         }
 
-        fn draw(&self, index: u64) -> Drawn {
+        fn draw(&self, index: u64) -> Option<Drawn> {
             let inside = |i: usize| i % 16 / 4 == (index % 4) as usize;
             let input = (0..1024).map(|i| f32::from(u8::from(inside(i))) + 0.2 * (i as f32).sin()).collect();
             let target = (0..1024).map(|i| u8::from(inside(i))).collect();
-            Drawn { input, target, weight: vec![1.0; 1024] }
+            Some(Drawn { input, target, weight: vec![1.0; 1024] })
         }
     }
 
@@ -442,9 +442,9 @@ mod tests {
             Bars.size()
         }
 
-        fn draw(&self, index: u64) -> Drawn {
-            let drawn = Bars.draw(index);
-            Drawn { target: drawn.target.iter().map(|t| 1 - t).collect(), ..drawn }
+        fn draw(&self, index: u64) -> Option<Drawn> {
+            let drawn = Bars.draw(index)?;
+            Some(Drawn { target: drawn.target.iter().map(|t| 1 - t).collect(), ..drawn })
         }
     }
 

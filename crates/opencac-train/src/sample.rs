@@ -15,6 +15,6 @@ pub struct Drawn {
 pub trait SampleSource: Sync {
     /// Voxels of a sample along x, y, z.
     fn size(&self) -> [usize; 3];
-    /// The sample of a number.
-    fn draw(&self, index: u64) -> Drawn;
+    /// The sample of a number; nothing where what it is drawn from will not come.
+    fn draw(&self, index: u64) -> Option<Drawn>;
 }

@@ -145,6 +145,8 @@ fn what_cannot_be_trained_is_said() {
     let (bad_row, no_file) = (["heart", "--hearts", &*short], ["heart", "--hearts", &*gone]);
     let everybody = ["heart", "--leave-out", "a,b,c", "--phantoms", "0"];
     let no_calcium = ["calcium", "--phantoms", "0"];
+    let no_place =
+        ["calcium", "--leave-out", "a,b,c", "--phantoms", "3", "--steps", "1", "--synthetic", &*short];
     let nowhere = path("nowhere");
     let mut cases: Vec<(&str, &str, &[&str], &str)> = vec![
         (&input, &out, &bad_row, "the table of cases is not in order"),
@@ -164,6 +166,14 @@ fn what_cannot_be_trained_is_said() {
         (&input, &nowhere, &["heart", "--resume"], "holds no run to resume"),
         (&input, &out, &["locate"], "locate needs --recipe deepcac"),
         (&input, &out, &["locate", "--recipe", "deepcac", "--phantoms", "3"], "real cases only"),
+        (&input, &out, &no_place, "phantom-0: the synthetic scan cannot be made"),
+        (&input, &out, &["calcium", "--expert-times", "3"], "for the heart network of this program"),
+        (
+            &input,
+            &out,
+            &["heart", "--recipe", "deepcac", "--expert-times", "3"],
+            "for the heart network of this program",
+        ),
         (&input, &out, &["heart", "--patience", "3"], "--validate"),
         (&input, &out, &["heart", "--batch", "0"], "invalid value"),
         (&input, &out, &["heart", "--rate", "0"], "a number above 0, up to 1, is expected"),

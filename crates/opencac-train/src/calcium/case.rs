@@ -28,8 +28,6 @@ pub struct CalciumCase {
     pub id: String,
     /// Whose scan it is.
     pub patient: String,
-    /// Whether it is a phantom.
-    pub synthetic: bool,
     /// The scan as it is.
     pub own: View,
 }
@@ -85,7 +83,7 @@ impl CalciumCase {
     }
 
     fn new(case: &Case, own: View) -> Self {
-        Self { id: case.id.clone(), patient: case.patient.clone(), synthetic: false, own }
+        Self { id: case.id.clone(), patient: case.patient.clone(), own }
     }
 
     /// How many views there are: the scan as it is, then in thicker and thicker slices.

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_a_mask_holds_by_mistake_seems_to_lie_in_the_heart() {
-        let mut region = ball(false).own.region();
+        let mut region = ball().own.region();
         // A voxel of rib 4 to 6 mm outside the heart in the middle slice.
         let rib = (0..region.hu.len()).find(|i| {
             let [_, y, z] = index_of(*i, region.size);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn half_of_the_patches_have_a_bulge_or_a_dent_of_a_few_millimetres() {
-        let region = ball(false).own.region();
+        let region = ball().own.region();
         let rng = &mut rng(5, 0);
         let drawn = (0..1000).filter_map(|_| Bulge::draw(&region, Aim::Voxel(0), [0; 3], rng));
         let heights: Vec<f32> = drawn.map(|bulge| bulge.height_mm).collect();

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_the_scan_does_not_show_and_the_rim_of_deposits_do_not_count() {
-        let view = &ball(false).own;
+        let view = &ball().own;
         let region = view.region();
         let rng = &mut rng(1, 0);
         let mut seen = 0;
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_network_is_told_the_depth_of_the_wrong_mask_and_learns_by_it() {
-        let mut region = ball(false).own.region();
+        let mut region = ball().own.region();
         let rib = (0..region.hu.len()).find(|i| {
             index_of(*i, region.size)[1..] == [64, 17] && (-7.5..-6.0).contains(&region.depth_mm[*i])
         });
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_turned_patch_shows_the_same_plaque() {
-        let region = ball(false).own.region();
+        let region = ball().own.region();
         // The plaque is in the middle of the patch.
         let start = std::array::from_fn(|k| ([130, 130, 36][k] - PATCH[k] as isize) / 2);
         let volume = |patch: &Patch| patch.labels.iter().filter(|l| **l == 7).count() as f32;

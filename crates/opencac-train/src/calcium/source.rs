@@ -1,17 +1,17 @@
 //! Draws training samples of calcium: a heart, deposits placed into it, a patch of it, a scanner's imperfections.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::aim::{Aim, Aims, patch_start};
-use super::case::{CalciumCase, View};
+use super::case::CalciumCase;
 use super::deposit::paint;
 use super::mask_error::{Bulge, Frame};
 use super::patch::{PATCH, Patch};
 use super::place::{draw_coronary, draw_hard_negatives};
 use super::region::Region;
 use crate::augment::{Rng, below, chance, rng};
+use crate::growing::Growing;
 use crate::recipe::CALCIUM_BATCH;
 use crate::sample::{Drawn, SampleSource};
 
@@ -30,13 +30,43 @@ const TURNED: f64 = 0.5;
 
 /// Draws patches of hearts.
 #[derive(Debug)]
-pub struct CalciumSource {
+pub struct CalciumSource<'a> {
     real: Vec<CalciumCase>,
-    synthetic: Vec<CalciumCase>,
+    synthetic: &'a Growing<SyntheticHeart>,
+    opening: Opening,
     seed: u64,
     /// The hearts painted last, by number, and how many are kept.
     painted: Mutex<VecDeque<(u64, Arc<Painted>)>>,
     kept: usize,
+}
+
+/// A synthetic heart: one case a filling.
+pub type SyntheticHeart = Vec<CalciumCase>;
+
+/// Which synthetic hearts a sample may be of: those made first, then more and more, so that a run can begin before all are
+/// made, and yet what it draws is always the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// How many there are in the end.
+    pub hearts: usize,
+    /// Samples of the run.
+    pub samples: u64,
+}
+
+impl Opening {
+    /// Part of the hearts that the first sample may be of.
+    const FIRST: usize = 8;
+
+    /// The hearts, from the first on, that a sample may be of: all in the last quarter of the run and after it.
+    pub fn at(self, sample: u64) -> usize {
+        let all_from = u128::from(self.samples) * 3 / 4;
+        let first = self.hearts.div_ceil(Self::FIRST);
+        if u128::from(sample) >= all_from {
+            return self.hearts;
+        }
+        // Less than the hearts there are.
+        first + ((self.hearts - first) as u128 * u128::from(sample) / all_from) as usize
+    }
 }
 
 /// A heart with its deposits.
@@ -47,53 +77,67 @@ struct Painted {
     aims: Aims,
 }
 
-impl CalciumSource {
-    /// A source over cases, each drawn as often as the others of its kind.
-    pub fn new(cases: Vec<CalciumCase>, seed: u64) -> Self {
-        let (synthetic, real) = cases.into_iter().partition(|case| case.synthetic);
+impl<'a> CalciumSource<'a> {
+    /// A source over cases, each drawn as often as the others of its kind, for a run of so many samples.
+    pub fn new(
+        real: Vec<CalciumCase>,
+        synthetic: &'a Growing<SyntheticHeart>,
+        samples: u64,
+        seed: u64,
+    ) -> Self {
+        let opening = Opening { hearts: synthetic.len(), samples };
         // Those whose patches take turns, and one more for each thread that draws, of which there are no more than
         // processors.
         let kept = HEARTS_IN_TURN as usize + std::thread::available_parallelism().map_or(1, usize::from);
-        Self { real, synthetic, seed, painted: Mutex::default(), kept }
+        Self { real, synthetic, opening, seed, painted: Mutex::default(), kept }
     }
 
     /// The heart of a number, painted now or a moment ago.
-    fn painted(&self, number: u64) -> Arc<Painted> {
+    fn painted(&self, number: u64) -> Option<Arc<Painted>> {
         let kept = |hearts: &VecDeque<(u64, Arc<Painted>)>| {
             hearts.iter().find(|(found, _)| *found == number).map(|(_, heart)| Arc::clone(heart))
         };
         // A thread that panicked left whole hearts behind or none.
         let lock = || self.painted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(heart) = kept(&lock()) {
-            return heart;
+            return Some(heart);
         }
         let mut rng = rng(self.seed, number);
-        let (case, view) = self.pick(&mut rng);
-        let mut region = view.region();
-        place_deposits(&mut region, case.synthetic, &mut rng);
+        let (region, frame) = self.pick(number, &mut rng)?;
         let aims = Aims::of(&region);
-        let heart = Arc::new(Painted { region, frame: view.frame, aims });
+        let heart = Arc::new(Painted { region, frame, aims });
         let mut hearts = lock();
         hearts.truncate(self.kept - 1);
         hearts.push_front((number, Arc::clone(&heart)));
-        heart
+        Some(heart)
     }
 
-    fn pick(&self, rng: &mut Rng) -> (&CalciumCase, Cow<'_, View>) {
+    /// The heart of a number with its deposits, and its frame.
+    fn pick(&self, number: u64, rng: &mut Rng) -> Option<(Region, [[f32; 2]; 3])> {
         let synthetic = self.real.is_empty() || (!self.synthetic.is_empty() && chance(rng, SYNTHETIC));
-        let cases = if synthetic { &self.synthetic } else { &self.real };
-        let case = &cases[below(rng, cases.len())];
-        (case, case.view(below(rng, case.views())))
+        let heart;
+        let case = if synthetic {
+            let open = self.opening.at(first_sample_of(number));
+            self.synthetic.want(open);
+            heart = self.synthetic.get(below(rng, open))?;
+            &heart[below(rng, heart.len())]
+        } else {
+            &self.real[below(rng, self.real.len())]
+        };
+        let view = case.view(below(rng, case.views()));
+        let mut region = view.region();
+        place_deposits(&mut region, synthetic, rng);
+        Some((region, view.frame))
     }
 }
 
-impl SampleSource for CalciumSource {
+impl SampleSource for CalciumSource<'_> {
     fn size(&self) -> [usize; 3] {
         PATCH
     }
 
-    fn draw(&self, index: u64) -> Drawn {
-        let painted = self.painted(heart_of(index));
+    fn draw(&self, index: u64) -> Option<Drawn> {
+        let painted = self.painted(heart_of(index))?;
         let mut rng = rng(self.seed.wrapping_add(PATCH_STREAM), index);
         let rng = &mut rng;
         let aim = painted.aims.pick(&painted.region, rng);
@@ -105,13 +149,18 @@ impl SampleSource for CalciumSource {
             _ => Patch::cut(&painted.region, start),
         };
         patch.vary(rng);
-        patch.drawn(&Frame::jittered(painted.frame, painted.region.spacing_mm, start, rng), bulge, rng)
+        Some(patch.drawn(&Frame::jittered(painted.frame, painted.region.spacing_mm, start, rng), bulge, rng))
     }
 }
 
 /// The number of the heart that a patch is of.
 fn heart_of(index: u64) -> u64 {
     index / (HEARTS_IN_TURN * PATCHES_A_HEART) * HEARTS_IN_TURN + index % HEARTS_IN_TURN
+}
+
+/// The first patch of a heart.
+fn first_sample_of(heart: u64) -> u64 {
+    heart / HEARTS_IN_TURN * (HEARTS_IN_TURN * PATCHES_A_HEART) + heart % HEARTS_IN_TURN
 }
 
 /// Phantoms have their calcium, just where their vessels and valves are; most real hearts have none and get some.
@@ -139,18 +188,19 @@ mod tests {
 
     #[test]
     fn samples_are_repeatable_and_in_range() {
-        let source = CalciumSource::new(vec![ball(false), ball(true)], 3);
+        let synthetic = Growing::complete(vec![vec![ball()]]);
+        let source = CalciumSource::new(vec![ball()], &synthetic, 32, 3);
         let voxels: usize = PATCH.iter().product();
         let mut seen = [0; CLASSES];
         for index in 0..32 {
-            let drawn = source.draw(index);
+            let drawn = source.draw(index).unwrap();
             assert_eq!(drawn.input.len(), 5 * voxels);
             assert!(drawn.input.iter().all(|v| v.is_finite() && v.abs() < 8.0));
             assert!(drawn.input[voxels..2 * voxels].iter().all(|v| v.abs() <= 1.0));
             assert!(drawn.weight.iter().all(|w| (0.0..=1.0).contains(w)));
             drawn.target.iter().for_each(|class| seen[usize::from(*class)] += 1);
             if index < 2 {
-                assert!(drawn == source.draw(index), "sample {index} differs when drawn again");
+                assert!(Some(drawn) == source.draw(index), "sample {index} differs when drawn again");
             }
         }
         assert!(seen[7] > 0 && seen[1..=4].iter().sum::<usize>() > 0, "{seen:?}");
@@ -161,5 +211,24 @@ mod tests {
         let hearts: Vec<u64> = (0..48).map(heart_of).collect();
         assert_eq!(hearts[18..30], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
         assert!((0..12).all(|heart| hearts.iter().filter(|h| **h == heart).count() == 4));
+        let first = |heart| hearts.iter().position(|h| *h == heart).map(|at| at as u64);
+        assert!((0..12).all(|heart| first(heart) == Some(first_sample_of(heart))));
+    }
+
+    #[test]
+    fn a_run_opens_its_synthetic_hearts_one_after_the_other() {
+        let opening = Opening { hearts: 20, samples: 400 };
+        let open: Vec<usize> = [0, 99, 100, 150, 299, 300, 400, 10_000].map(|n| opening.at(n)).into();
+        assert_eq!(open, [3, 8, 8, 11, 19, 20, 20, 20]);
+        // Statistics alone are of all hearts; one heart is open from the start.
+        assert_eq!(Opening { hearts: 20, samples: 0 }.at(0), 20);
+        assert_eq!(Opening { hearts: 1, samples: 400 }.at(0), 1);
+    }
+
+    #[test]
+    fn a_heart_that_will_not_come_has_no_samples() {
+        let synthetic = Growing::<SyntheticHeart>::new(3);
+        drop(synthetic.until_dropped());
+        assert!(CalciumSource::new(Vec::new(), &synthetic, 32, 3).draw(0).is_none());
     }
 }

@@ -6,7 +6,7 @@ use super::case::{CalciumCase, View};
 use super::stage::input_card;
 
 /// A ball of muscle of 38 mm radius in lung, with an annulus plaque in it.
-pub(super) fn ball(synthetic: bool) -> CalciumCase {
+pub(super) fn ball() -> CalciumCase {
     let grid = Grid::axial([130, 130, 36], [0.7, 0.7, 2.5], PatientPoint([0.0; 3])).unwrap();
     let centre = grid.patient_from_continuous([64.5, 64.5, 17.5]).0;
     let distance = |i: usize| {
@@ -25,5 +25,5 @@ pub(super) fn ball(synthetic: bool) -> CalciumCase {
     let volume = Volume::new(grid.clone(), (0..count).map(hu).collect()).unwrap();
     let heart = Mask::new(grid.clone(), heart).unwrap();
     let view = View::new(&volume, &heart, &labels, &input_card(), &grid).unwrap();
-    CalciumCase { id: "ball".into(), patient: "ball".into(), synthetic, own: view }
+    CalciumCase { id: "ball".into(), patient: "ball".into(), own: view }
 }

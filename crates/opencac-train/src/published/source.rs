@@ -31,7 +31,7 @@ impl SampleSource for WholeSource {
         self.size
     }
 
-    fn draw(&self, index: u64) -> Drawn {
+    fn draw(&self, index: u64) -> Option<Drawn> {
         let case = &self.samples[of_epoch(self.samples.len(), self.seed, index)];
         let placement = placement(case, &mut rng(self.seed, index));
         let Sample { hu, mut target, .. } = draw_crop(case, case.size, &placement);
@@ -39,7 +39,7 @@ impl SampleSource for WholeSource {
         let count = self.size.iter().product();
         input.resize(count, 0.0);
         target.resize(count, 0);
-        Drawn { input, target, weight: vec![1.0; count] }
+        Some(Drawn { input, target, weight: vec![1.0; count] })
     }
 }
 
@@ -88,11 +88,11 @@ impl SampleSource for CubeSource {
         CalciumInput::CUBE
     }
 
-    fn draw(&self, index: u64) -> Drawn {
+    fn draw(&self, index: u64) -> Option<Drawn> {
         let (number, position) = self.cubes[of_epoch(self.cubes.len(), self.seed, index)];
         let Boxed { input, calcium } = &self.boxes[number];
         let target: Vec<u8> = input.mask_cube(calcium, position).into_iter().map(u8::from).collect();
-        Drawn { input: input.cube(position), weight: vec![1.0; target.len()], target }
+        Some(Drawn { input: input.cube(position), weight: vec![1.0; target.len()], target })
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
         let source = WholeSource::new(vec![sample], [41, 41, 16], 1);
         let mut furthest: f32 = 0.0;
         for index in 0..40 {
-            let Drawn { input, target, weight } = source.draw(index);
+            let Drawn { input, target, weight } = source.draw(index).unwrap();
             assert_eq!((input.len(), target.len(), weight.len()), (41 * 41 * 16, 41 * 41 * 16, 41 * 41 * 16));
             // The slices that no scan fills are 0, which is not air.
             assert!(input[..count].iter().all(|v| (-1.0..=1.0).contains(v)) && input[0] < -0.999);

@@ -71,9 +71,9 @@ pub struct TrainArgs {
     /// Number of the first of them: a run that begins with the weights of another may learn in other chests
     #[arg(long, value_name = "N", default_value_t = 0, requires = "phantoms")]
     first_phantom: u32,
-    /// How often the heart network sees an expert's case where it sees another once
-    #[arg(long, value_name = "N", default_value_t = EXPERT_TIMES)]
-    expert_times: NonZeroUsize,
+    /// How often the heart network sees an expert's case where it sees another once [default: 2]
+    #[arg(long, value_name = "N")]
+    expert_times: Option<NonZeroUsize>,
     /// Seed of the first weights and of all samples
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -141,6 +141,12 @@ impl Device {
 }
 
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    let draws_experts = args.recipe == Recipe::Opencac && args.stage.has_heart();
+    if args.expert_times.is_some() && !draws_experts {
+        bail!(
+            "--expert-times is for the heart network of this program: nothing else tells experts' cases apart"
+        );
+    }
     let job = job(args)?;
     let mut progress = Progress::new();
     let trained = match (args.recipe, args.stage) {
@@ -196,7 +202,7 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
         }),
         phantoms: args.phantoms.unwrap_or(phantoms),
         first_phantom: args.first_phantom.into(),
-        expert_times: args.expert_times,
+        expert_times: args.expert_times.unwrap_or(EXPERT_TIMES),
         seed: args.seed,
         init,
         finder,
@@ -212,6 +218,11 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
 }
 
 impl TrainStage {
+    /// Whether the heart is segmented in it.
+    fn has_heart(self) -> bool {
+        matches!(self, Self::Heart | Self::All)
+    }
+
     /// The stages of the published system that it names.
     fn published(self) -> &'static [Stage] {
         match self {
