@@ -153,3 +153,53 @@ fn wires(anatomy: &Anatomy) -> Vec<Solid> {
     }
     solids
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::PhantomSpec;
+
+    fn lowest(dense: &Dense) -> P3 {
+        let ends = dense.solids.iter().filter_map(|solid| match solid {
+            Solid::Capsule { a, b, .. } => Some([*a, *b]),
+            _ => None,
+        });
+        ends.flatten().min_by(|a, b| a[2].total_cmp(&b[2])).unwrap()
+    }
+
+    #[test]
+    fn a_catheter_ends_where_it_is_to_and_no_two_lie_alike() {
+        let anatomy = Anatomy::new(&PhantomSpec::average(1));
+        let vein = &anatomy.heart.systemic_veins[0];
+        let catheter = |tip_mm: f64, seed| {
+            lowest(&device(&anatomy, &Confounder::Catheter { radius_mm: 1.2, tip_mm, wall_hu: 2000.0, seed }))
+        };
+        for seed in 0..10 {
+            for tip_mm in [0.0, 25.0, 60.0] {
+                let (found, (centre, _, radius)) = (catheter(tip_mm, seed), vein.at(tip_mm as f32));
+                let off = (0..3).map(|k| (found[k] - centre[k]).powi(2)).sum::<f32>().sqrt();
+                // In the vein, which is itself not better known than by three times 2.5 mm on each axis.
+                assert!(off < radius + 13.0, "{off} mm from the middle of the vein");
+            }
+            assert!(catheter(-25.0, seed)[2] < catheter(0.0, seed)[2] - 5.0);
+            assert!(catheter(25.0, seed) != catheter(25.0, seed + 1));
+        }
+    }
+
+    #[test]
+    fn leads_end_in_their_chambers() {
+        let anatomy = Anatomy::new(&PhantomSpec::average(1));
+        let end = |tip| {
+            let lead = device(&anatomy, &Confounder::Lead { tip, radius_mm: 1.0, seed: 4 });
+            match lead.solids.last() {
+                Some(Solid::Capsule { b, .. }) => anatomy.heart.frame.place(*b),
+                _ => panic!("a lead is made of capsules"),
+            }
+        };
+        let [apex, septum, appendage, sinus] =
+            [Tip::Apex, Tip::Septum, Tip::Appendage, Tip::CoronarySinus].map(end);
+        assert!(apex[2] < septum[2] && appendage[0] < septum[0]);
+        // The sinus is behind, to the left.
+        assert!(sinus[1] > apex[1] + 0.2 && sinus[0] > appendage[0] + 0.2, "{sinus:?}");
+    }
+}
