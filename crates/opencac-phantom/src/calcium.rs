@@ -4,7 +4,7 @@
 //! wanted score redraws the deposits without the chest.
 
 use crate::anatomy::Anatomy;
-use crate::anatomy::coronary::across;
+use crate::anatomy::coronary::{across, aside};
 use crate::device::device;
 use crate::rng::Rng;
 use crate::scanner::motion::Motion;
@@ -268,9 +268,7 @@ fn strand(anatomy: &Anatomy, planned: &Deposit, length: f32, radius: f32) -> Cou
         let points = (0..=12).map(|i| {
             let arc = middle + length * (i as f32 / 12.0 - 0.5);
             let (p, tangent, r) = course.at(arc.clamp(0.0, course.length()));
-            let (u, v) = across(tangent);
-            let side = (r * 0.75 + off).max(0.0);
-            (add(p, add(scale(u, side * angle.cos()), scale(v, side * angle.sin()))), 1.0)
+            (add(p, aside(tangent, angle, (r * 0.75 + off).max(0.0))), 1.0)
         });
         Course::through(&points.collect::<Vec<_>>(), 1.0)
     };
@@ -283,8 +281,7 @@ fn strand(anatomy: &Anatomy, planned: &Deposit, length: f32, radius: f32) -> Cou
         Site::AorticValve => {
             // On a cusp: from the wall of the root to its middle, in the plane of the valve.
             let (p, tangent, r) = anatomy.heart.aorta.at(4.0 + 3.0 * position);
-            let (u, v) = across(tangent);
-            let direction = add(scale(u, angle.cos()), scale(v, angle.sin()));
+            let direction = aside(tangent, angle, 1.0);
             let from = add(p, scale(direction, r * 0.85));
             let to = add(from, scale(direction, -length.min(1.5 * r)));
             Course::through(&[(from, 1.0), (to, 1.0)], 1.0)
@@ -292,12 +289,10 @@ fn strand(anatomy: &Anatomy, planned: &Deposit, length: f32, radius: f32) -> Cou
         Site::AorticWall => {
             // Around the wall.
             let (p, tangent, r) = anatomy.aorta.at(position * anatomy.aorta.length());
-            let (u, v) = across(tangent);
             let sweep = (length / r).min(5.0);
             let points = (0..=12).map(|i| {
                 let a = angle + sweep * (i as f32 / 12.0 - 0.5);
-                let d = add(scale(u, a.cos()), scale(v, a.sin()));
-                (add(p, scale(d, r + 0.6)), 1.0)
+                (add(p, scale(aside(tangent, a, 1.0), r + 0.6)), 1.0)
             });
             Course::through(&points.collect::<Vec<_>>(), 1.0)
         }
@@ -361,11 +356,10 @@ fn cartilage_place(anatomy: &Anatomy, rng: &mut Rng) -> (P3, P3) {
         return ([0.0, -90.0, 0.0], [1.0, 0.0, 0.0]);
     };
     let along = unit(sub(*b, *a));
-    let (u, v) = across(along);
     let turn = rng.range(0.0, std::f64::consts::TAU) as f32;
     let off = ra * if rng.chance(0.5) { 0.75 } else { 0.2 };
     let middle = add(*a, scale(sub(*b, *a), rng.unit() as f32));
-    (add(middle, add(scale(u, off * turn.cos()), scale(v, off * turn.sin()))), along)
+    (add(middle, aside(along, turn, off)), along)
 }
 
 /// A point on the pericardium near the AV grooves or the diaphragm, and a direction along it.

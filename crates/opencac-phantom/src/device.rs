@@ -1,7 +1,7 @@
 //! Metal in a chest: leads, catheters, stents, the rings of heart valves and the wires of a sternum.
 
 use crate::anatomy::Anatomy;
-use crate::anatomy::coronary::across;
+use crate::anatomy::coronary::aside;
 use crate::calcium::{Dense, LABEL_METAL};
 use crate::rng::Rng;
 use crate::shape::{Course, P3, Solid, add, scale};
@@ -57,16 +57,14 @@ fn down_the_vein(anatomy: &Anatomy, radius: f32, tip_mm: f32, rng: &mut Rng) -> 
     let (angle, winding) = (rng.range(0.0, std::f64::consts::TAU), rng.normal(0.0, 0.02));
     let share = rng.unit().sqrt();
     // Where the vein is in a person is not known better than this.
-    let off: P3 = [0; 3].map(|_| rng.normal(0.0, 2.5) as f32);
+    let off = rng.step(2.5);
     let from_mm = tip_mm.clamp(0.0, vein.length() - VEIN_STEP_MM);
     let steps = ((vein.length() - from_mm) / VEIN_STEP_MM).ceil().max(1.0) as usize;
     let at = |step: usize| {
         let arc = from_mm + (vein.length() - from_mm) * step as f32 / steps as f32;
         let (p, tangent, r) = vein.at(arc);
-        let (u, v) = across(tangent);
         let turn = (angle + winding * f64::from(arc)) as f32;
-        let side = (r - radius).max(0.0) * share as f32;
-        let p = add(p, add(scale(u, side * turn.cos()), scale(v, side * turn.sin())));
+        let p = add(p, aside(tangent, turn, (r - radius).max(0.0) * share as f32));
         (add(p, off), radius)
     };
     (0..=steps).rev().map(at).collect()
@@ -75,28 +73,18 @@ fn down_the_vein(anatomy: &Anatomy, radius: f32, tip_mm: f32, rng: &mut Rng) -> 
 fn catheter(anatomy: &Anatomy, radius: f32, tip_mm: f32, rng: &mut Rng) -> Course {
     let mut controls = down_the_vein(anatomy, radius, tip_mm, rng);
     if tip_mm < 0.0 {
-        // Below the vein's end it lies in the atrium.
-        let low = in_atrium(-tip_mm);
-        let p = anatomy.heart.frame.chest(low);
-        controls.push((add(p, [0; 3].map(|_| rng.normal(0.0, 4.0) as f32)), radius));
+        // Below the vein's end it lies in the atrium of a heart that is 110 mm high.
+        let low = anatomy.heart.frame.chest([0.18, 0.56, 0.62 + tip_mm / 110.0]);
+        controls.push((add(low, rng.step(4.0)), radius));
     }
     Course::through(&controls, 4.0)
-}
-
-/// A place in the right atrium so many mm below the end of the vein.
-fn in_atrium(below_mm: f32) -> P3 {
-    [0.18, 0.56, 0.62 - below_mm / 110.0]
 }
 
 fn lead(anatomy: &Anatomy, tip: Tip, radius: f32, rng: &mut Rng) -> Course {
     let frame = &anatomy.heart.frame;
     let mut controls = down_the_vein(anatomy, radius, 22.0, rng);
     let mut through = |places: &[P3]| {
-        let stray = |n: &P3| {
-            let p = frame.chest(*n);
-            (add(p, [0; 3].map(|_| rng.normal(0.0, 4.0) as f32)), radius)
-        };
-        places.iter().map(stray).collect::<Vec<_>>()
+        places.iter().map(|n| (add(frame.chest(*n), rng.step(4.0)), radius)).collect::<Vec<_>>()
     };
     controls.extend(match tip {
         Tip::Apex => {
@@ -108,7 +96,7 @@ fn lead(anatomy: &Anatomy, tip: Tip, radius: f32, rng: &mut Rng) -> Course {
             let mut controls = through(&[[0.20, 0.58, 0.42], [0.34, 0.68, 0.38]]);
             // The great cardiac vein runs along the circumflex.
             if let Some(artery) = anatomy.coronaries.course(Site::Lcx) {
-                let off: P3 = [0; 3].map(|_| rng.normal(0.0, 2.0) as f32);
+                let off = rng.step(2.0);
                 let end = rng.range(0.3, 0.7) as f32;
                 let along = |step: usize| {
                     let share = 0.95 + (end - 0.95) * step as f32 / 6.0;
@@ -131,11 +119,9 @@ fn ring(anatomy: &Anatomy, site: Site, wire: f32) -> Course {
         return Course::through(&controls, 2.0);
     }
     let (p, tangent, r) = anatomy.heart.aorta.at(5.0);
-    let (u, v) = across(tangent);
     let at = |i: usize| {
         let angle = i as f32 / 16.0 * std::f32::consts::TAU;
-        let direction = add(scale(u, angle.cos()), scale(v, angle.sin()));
-        (add(p, scale(direction, r * 0.92)), wire)
+        (add(p, scale(aside(tangent, angle, 1.0), r * 0.92)), wire)
     };
     Course::through(&(0..=16).map(at).collect::<Vec<_>>(), 2.0)
 }

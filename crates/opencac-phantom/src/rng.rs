@@ -1,6 +1,8 @@
 //! Random numbers that stay the same for ever: a seed is part of a phantom's name, so the generator must not
 //! change with a dependency's version.
 
+use crate::shape::P3;
+
 /// xoshiro256++ (Blackman and Vigna 2019, public domain reference), seeded by SplitMix64.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng {
@@ -47,6 +49,11 @@ impl Rng {
     /// Its tails end at 6 SD.
     pub(crate) fn normal(&mut self, mean: f64, sd: f64) -> f64 {
         mean + sd * ((0..12).map(|_| self.unit()).sum::<f64>() - 6.0)
+    }
+
+    /// A step of normal length along each axis.
+    pub(crate) fn step(&mut self, sd: f64) -> P3 {
+        [0; 3].map(|_| self.normal(0.0, sd) as f32)
     }
 
     /// Normal, redrawn into `[low, high]` by clamping.

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let card = input_card();
     let cases = find(Path::new(data), Some(Path::new(table)))?;
     let cases = cases.iter().map(|case| CalciumCase::load(case, &card)).collect::<Result<Vec<_>, _>>()?;
-    let synthetic = Growing::complete(Vec::new());
+    let synthetic = Growing::new(0);
     let source = CalciumSource::new(cases, &synthetic, 0, 1);
     let grid = Grid::axial(PATCH, [0.7, 0.7, 2.5], PatientPoint([0.0; 3]))?;
     std::fs::create_dir_all(out)?;

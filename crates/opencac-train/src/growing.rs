@@ -23,15 +23,7 @@ struct State<T> {
 impl<T: Send + Sync> Growing<T> {
     /// None of `count` things is made yet.
     pub fn new(count: usize) -> Self {
-        Self::of((0..count).map(|_| None).collect())
-    }
-
-    /// All of these are made.
-    pub fn complete(things: Vec<T>) -> Self {
-        Self::of(things.into_iter().map(|thing| Some(Arc::new(thing))).collect())
-    }
-
-    fn of(things: Vec<Option<Arc<T>>>) -> Self {
+        let things = (0..count).map(|_| None).collect();
         Self { state: Mutex::new(State { things, wanted: 0, abandoned: false }), changed: Condvar::new() }
     }
 

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use thiserror::Error;
 
-use crate::calcium::{self, CalciumCase, CalciumSource, Opening, SyntheticHeart};
+use crate::calcium::{self, CalciumCase, CalciumSource, SyntheticHeart};
 use crate::cases::{self, Case, CasesError};
 use crate::growing::Growing;
 use crate::heart::{self, EXPERT_TIMES, HeartCase, HeartSource};
@@ -241,7 +241,7 @@ impl Job {
         let cases = names(&real).into_iter().chain(synthetic_names).collect();
         let recipe = recipe::calcium(network, cases, self.seed);
         let settings = self.adjusted(recipe, names(&held_out), recipe::VALIDATION_BATCHES);
-        let none = Growing::complete(Vec::new());
+        let none = Growing::new(0);
         let tried = CalciumSource::new(held_out, &none, 0, Validation::seed(self.seed));
         let samples = settings.steps * settings.batch as u64;
         let hearts = Growing::new(self.phantoms);
@@ -251,7 +251,7 @@ impl Job {
             let making = scope.spawn(|| self.make_hearts(&hearts, &pool, &input, finder));
             let trained = {
                 let _end = hearts.until_dropped();
-                let first = Opening { hearts: hearts.len(), samples }.at(0);
+                let first = source.hearts_to_begin_with();
                 hearts.want(first);
                 let begins = (0..first).all(|number| {
                     watch.begin(&format!("synthetic heart {} of {first} to begin with", number + 1), None);

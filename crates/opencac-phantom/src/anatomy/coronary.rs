@@ -80,14 +80,14 @@ impl Coronaries {
     pub(crate) fn new(spec: &HeartSpec, heart: &Heart, rng: &mut Rng) -> Self {
         let size = spec.coronary_size as f32;
         // One stray of the shared fork, so that LM, LAD and LCX still meet.
-        let fork: P3 = [0, 1, 2].map(|_| rng.normal(0.0, spec.coronary_stray_mm) as f32);
+        let fork = rng.step(spec.coronary_stray_mm);
         let mut make = |controls: &[(P3, f32)], fixed_start: bool| {
             let controls: Vec<(P3, f32)> = controls
                 .iter()
                 .enumerate()
                 .map(|(i, &(n, r))| {
                     let p = heart.frame.chest(n);
-                    let stray: P3 = [0, 1, 2].map(|_| rng.normal(0.0, spec.coronary_stray_mm) as f32);
+                    let stray = rng.step(spec.coronary_stray_mm);
                     let shift = if n == LM[3].0 {
                         fork
                     } else if i == 0 && fixed_start {
@@ -168,6 +168,12 @@ pub(crate) fn across(direction: P3) -> (P3, P3) {
     let side = cross(direction, helper);
     let side = if norm(side) > 1e-4 { unit(side) } else { [1.0, 0.0, 0.0] };
     (side, cross(direction, side))
+}
+
+/// A step across a direction, so long and turned by so many radians about it.
+pub(crate) fn aside(direction: P3, angle: f32, length: f32) -> P3 {
+    let (u, v) = across(direction);
+    add(scale(u, length * angle.cos()), scale(v, length * angle.sin()))
 }
 
 #[cfg(test)]

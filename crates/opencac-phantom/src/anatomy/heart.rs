@@ -135,10 +135,7 @@ impl Heart {
         let rows: Vec<[f32; 4]> = rows.collect();
         let chambers = chambers(spec, &frame);
         let s = frame.mean_scale();
-        let mut stray = |n: P3, sd: f64| {
-            let p = frame.chest(n);
-            [0, 1, 2].map(|k| p[k] + rng.normal(0.0, sd) as f32)
-        };
+        let mut stray = |n: P3, sd: f64| add(frame.chest(n), rng.step(sd));
         let mut course = |controls: &[(P3, f32)], sd: f64| {
             let controls: Vec<(P3, f32)> = controls.iter().map(|&(n, r)| (stray(n, sd), r)).collect();
             Course::through(&controls, 2.5)

@@ -43,8 +43,7 @@ impl Growth<'_> {
         let thin = radius * 0.86;
         self.out.push(Solid::capsule(start, end, radius, thin));
         let turn = self.rng.range(0.0, std::f64::consts::TAU) as f32;
-        let (u, v) = super::coronary::across(direction);
-        let side = add(scale(u, turn.cos()), scale(v, turn.sin()));
+        let side = super::coronary::aside(direction, turn, 1.0);
         let major = self.rng.range(0.25, 0.55) as f32;
         let minor = self.rng.range(0.45, 0.95) as f32;
         for (sign, tilt, share) in [(1.0, major, 0.85), (-1.0, minor, 0.70)] {
@@ -79,7 +78,7 @@ pub(crate) fn grow(inside: &dyn Fn(P3) -> f32, middle: P3, rng: &mut Rng) -> Tre
         ];
         for (kind, artery) in [(0, true), (1, false)] {
             for way in ways {
-                let stray: P3 = [0, 1, 2].map(|_| rng.normal(0.0, 0.16) as f32);
+                let stray = rng.step(0.16);
                 let direction = unit(add(way, stray));
                 let shift = if artery { [out * 3.0, -2.0, 4.0] } else { [out * -2.0, -4.0, -12.0] };
                 let radius = rng.range(2.6, 4.2) as f32;

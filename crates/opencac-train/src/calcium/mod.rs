@@ -17,5 +17,5 @@ pub use deposit::{Deposit, Strand, paint};
 pub use patch::PATCH;
 pub use place::{draw_coronary, draw_hard_negatives};
 pub use region::{IGNORED, Region};
-pub use source::{CalciumSource, Opening, SyntheticHeart};
+pub use source::{CalciumSource, SyntheticHeart};
 pub use stage::{input_card, network, stage_card};

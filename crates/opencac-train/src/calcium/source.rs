@@ -46,11 +46,11 @@ pub type SyntheticHeart = Vec<CalciumCase>;
 /// Which synthetic hearts a sample may be of: those made first, then more and more, so that a run can begin before all are
 /// made, and yet what it draws is always the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
+struct Opening {
     /// How many there are in the end.
-    pub hearts: usize,
+    hearts: usize,
     /// Samples of the run.
-    pub samples: u64,
+    samples: u64,
 }
 
 impl Opening {
@@ -58,7 +58,7 @@ impl Opening {
     const FIRST: usize = 8;
 
     /// The hearts, from the first on, that a sample may be of: all in the last quarter of the run and after it.
-    pub fn at(self, sample: u64) -> usize {
+    fn at(self, sample: u64) -> usize {
         let all_from = u128::from(self.samples) * 3 / 4;
         let first = self.hearts.div_ceil(Self::FIRST);
         if u128::from(sample) >= all_from {
@@ -90,6 +90,11 @@ impl<'a> CalciumSource<'a> {
         // processors.
         let kept = HEARTS_IN_TURN as usize + std::thread::available_parallelism().map_or(1, usize::from);
         Self { real, synthetic, opening, seed, painted: Mutex::default(), kept }
+    }
+
+    /// How many synthetic hearts the first samples may be of, from the first heart on.
+    pub fn hearts_to_begin_with(&self) -> usize {
+        self.opening.at(0)
     }
 
     /// The heart of a number, painted now or a moment ago.
@@ -188,7 +193,9 @@ mod tests {
 
     #[test]
     fn samples_are_repeatable_and_in_range() {
-        let synthetic = Growing::complete(vec![vec![ball()]]);
+        let synthetic = Growing::new(1);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        synthetic.fill(&pool, |_| Ok::<_, ()>(vec![ball()])).unwrap();
         let source = CalciumSource::new(vec![ball()], &synthetic, 32, 3);
         let voxels: usize = PATCH.iter().product();
         let mut seen = [0; CLASSES];

@@ -141,7 +141,7 @@ impl Device {
 }
 
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    let draws_experts = args.recipe == Recipe::Opencac && args.stage.has_heart();
+    let draws_experts = args.recipe == Recipe::Opencac && args.stage.stages().contains(&Stage::Heart);
     if args.expert_times.is_some() && !draws_experts {
         bail!(
             "--expert-times is for the heart network of this program: nothing else tells experts' cases apart"
@@ -158,7 +158,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         (Recipe::Opencac, TrainStage::Heart) => job.heart(&mut progress).map(Published::Bundle),
         (Recipe::Opencac, TrainStage::Calcium) => job.calcium(&mut progress).map(Published::Bundle),
         (Recipe::Opencac, TrainStage::All) => job.all(&mut progress).map(Published::Bundle),
-        (Recipe::Deepcac, stage) => job.published(stage.published(), &mut progress),
+        (Recipe::Deepcac, stage) => job.published(stage.stages(), &mut progress),
     };
     progress.bar.finish_and_clear();
     match trained.context("the training did not come to its end")? {
@@ -218,13 +218,8 @@ fn job(args: &TrainArgs) -> anyhow::Result<Job> {
 }
 
 impl TrainStage {
-    /// Whether the heart is segmented in it.
-    fn has_heart(self) -> bool {
-        matches!(self, Self::Heart | Self::All)
-    }
-
-    /// The stages of the published system that it names.
-    fn published(self) -> &'static [Stage] {
+    /// The stages that it names.
+    fn stages(self) -> &'static [Stage] {
         match self {
             Self::Locate => &[Stage::Locate],
             Self::Heart => &[Stage::Heart],
