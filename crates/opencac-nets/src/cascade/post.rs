@@ -23,6 +23,7 @@ pub(super) fn clean(
             PostStep::WithinHeart { .. }
             | PostStep::AtLeast { .. }
             | PostStep::SureLesions { .. }
+            | PostStep::BrightMetal { .. }
             | PostStep::MetalOrCalcium { .. }
             | PostStep::WholeMetal { .. }
             | PostStep::FreeOfBone { .. }
