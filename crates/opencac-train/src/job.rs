@@ -234,7 +234,7 @@ impl Job {
         };
         let (real, held_out) = (load(learned)?, load(held_out)?);
         let names = |cases: &[CalciumCase]| cases.iter().map(|case| case.id.clone()).collect::<Vec<_>>();
-        let mask = phantoms::mask_name(finder);
+        let mask = phantoms::mask_name(finder)?;
         let kept = |number| phantoms::where_kept(&self.synthetic, FIRST_SEED + number, &mask);
         let synthetic_names = self.phantom_numbers().flat_map(|number| kept(number).names(&patient(number)));
         let network = calcium::network().map_err(JobError::Network)?;

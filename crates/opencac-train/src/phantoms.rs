@@ -8,7 +8,7 @@ use opencac_core::{Grid, GridError, Mask, VolumeError, resample};
 use opencac_formats::atomic::{WriteError, write_atomically};
 use opencac_formats::nifti::{NiftiWriteError, write_labels, write_mask, write_volume};
 use opencac_nets::Stage;
-use opencac_nets::bundle::{Bundle, InputCard, Region};
+use opencac_nets::bundle::{Bundle, BundleError, InputCard, Region};
 use opencac_nets::cascade::{CascadeError, find_heart, network_grid};
 use opencac_phantom::{Chest, Phantom, PhantomError, PhantomSpec, Variety, generate};
 use thiserror::Error;
@@ -87,6 +87,9 @@ pub enum SyntheticError {
     /// Its heart cannot be found, or has no place on the network's grid.
     #[error(transparent)]
     Cascade(#[from] CascadeError),
+    /// What finds it cannot be written down.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// The mask that was found cannot be moved.
     #[error(transparent)]
     Grid(#[from] GridError),
@@ -161,12 +164,16 @@ fn heart_specs(seed: u64) -> Vec<PhantomSpec> {
     (0..FILLINGS).map(filled).collect()
 }
 
-/// The name of the masks that the heart network of a bundle finds, or of the phantoms' own.
-pub fn mask_name(finder: Option<&Bundle>) -> String {
-    match finder.map(|bundle| bundle.sha256().remove(&Stage::Heart).unwrap_or_default()) {
-        Some(hash) => format!("heart-{}.nii", hash.get(..12).unwrap_or(&hash)),
-        None => "heart.nii".to_owned(),
-    }
+/// The name of the masks that the heart stage of a bundle finds, or of the phantoms' own.
+///
+/// # Errors
+/// [`BundleError`] where the bundle's card cannot be written down.
+pub fn mask_name(finder: Option<&Bundle>) -> Result<String, BundleError> {
+    let Some(bundle) = finder else {
+        return Ok("heart.nii".to_owned());
+    };
+    let hash = bundle.stage_sha256(Stage::Heart)?.unwrap_or_default();
+    Ok(format!("heart-{}.nii", hash.get(..12).unwrap_or(&hash)))
 }
 
 /// Where a synthetic heart is kept in a folder under `parent`.
@@ -195,7 +202,7 @@ pub fn kept_heart(
     input: &InputCard,
     finder: Option<&Bundle>,
 ) -> Result<KeptHeart, SyntheticError> {
-    let (folder, kept) = (folder_of(parent, seed), where_kept(parent, seed, &mask_name(finder)));
+    let (folder, kept) = (folder_of(parent, seed), where_kept(parent, seed, &mask_name(finder)?));
     let specs = heart_specs(seed);
     let failed = |source| SyntheticError::Folder { path: folder.clone(), source };
     let same = kept_specs(&folder).is_some_and(|kept| kept == specs);

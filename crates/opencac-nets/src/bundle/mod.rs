@@ -150,6 +150,18 @@ impl Bundle {
             .map(|(stage, file)| (stage, file.sha256.clone()))
             .collect()
     }
+
+    /// The sha256 of all that decides what a stage finds in a scan, weights and card, in lower-case hexadecimal: the same
+    /// weights find another heart with another threshold. Nothing where the bundle has no such stage.
+    ///
+    /// # Errors
+    /// [`BundleError::CardSyntax`] where a number of the card is none that JSON has.
+    pub fn stage_sha256(&self, stage: Stage) -> Result<Option<String>, BundleError> {
+        match self.card.method.stages().into_iter().find(|(s, _)| *s == stage) {
+            Some((_, card)) => Ok(Some(tensors::sha256(&serde_json::to_vec(card)?))),
+            None => Ok(self.sha256().remove(&stage)),
+        }
+    }
 }
 
 fn read_limited(path: &Path, limit: u64) -> Result<Bytes, BundleError> {

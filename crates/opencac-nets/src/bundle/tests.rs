@@ -134,3 +134,21 @@ fn unfit_cards_are_refused_by_field() {
         assert!(found.contains(expected), "{found}");
     }
 }
+
+#[test]
+fn a_stage_with_another_threshold_is_another() {
+    let bundle = |change: fn(&mut StageCard)| {
+        let mut card = example();
+        let Method::Cascade { heart: Some(heart), .. } = &mut card.method else { unreachable!() };
+        change(heart);
+        let networks = card.method.networks().into_iter();
+        let weights = networks.map(|(stage, spec)| (stage, UNetWeights::random(&spec, 1)));
+        Bundle::new(card, weights.collect()).unwrap()
+    };
+    let (one, other) = (bundle(|_| {}), bundle(|heart| heart.output.threshold = 0.6));
+    assert_eq!(one.sha256(), other.sha256());
+    for (stage, same) in [(Stage::Calcium, true), (Stage::Heart, false), (Stage::Locate, true)] {
+        let [one, other] = [&one, &other].map(|bundle| bundle.stage_sha256(stage).unwrap());
+        assert_eq!((one == other, one.is_some()), (same, stage != Stage::Locate), "{stage}");
+    }
+}
