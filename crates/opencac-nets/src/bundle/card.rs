@@ -302,14 +302,6 @@ pub enum PostStep {
         /// The probability.
         probability: f64,
     },
-    /// Makes metal of whatever has a label and is connected to a voxel that is too bright for calcium: the window of a network
-    /// ends below that, where dense calcium and metal are equally bright.
-    BrightMetal {
-        /// Voxels from this intensity on make a thing, connected over faces, edges and corners.
-        hu: i16,
-        /// No calcium is this bright.
-        from_hu: i16,
-    },
     /// Makes each lesion of coronary calcium and metal one of the two: metal where that is at least a share of it, else
     /// calcium of the vessel that most of it is in.
     MetalOrCalcium {

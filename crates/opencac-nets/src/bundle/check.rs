@@ -193,7 +193,6 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
                 stage == Stage::Calcium
             }
             PostStep::AtLeast { .. } => stage == Stage::Calcium,
-            PostStep::BrightMetal { .. } => stage == Stage::Calcium && labels.contains(&Label::Metal),
             PostStep::WholeMetal { share, .. } | PostStep::MetalOrCalcium { share, .. } => {
                 share_fits(share)?;
                 stage == Stage::Calcium && labels.contains(&Label::Metal)
@@ -217,8 +216,8 @@ fn check_output(at: &At<'_>, stage: Stage, card: &StageCard) -> Result<(), Bundl
             | PostStep::Dilate { .. }
             | PostStep::FillHoles => stage != Stage::Calcium,
         };
-        let expected = "within_heart, at_least, sure_lesions, free_of_bone, (where metal is a label) bright_metal, metal_or_calcium \
-             and whole_metal or (where mitral_annulus is one) whole_annulus for calcium, any other step for the heart";
+        let expected = "within_heart, at_least, sure_lesions, free_of_bone, (where metal is a label) metal_or_calcium and \
+             whole_metal or (where mitral_annulus is one) whole_annulus for calcium, any other step for the heart";
         at.unless(known, "output.then", format!("{step:?}"), expected)?;
     }
     Ok(())

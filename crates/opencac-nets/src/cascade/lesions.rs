@@ -48,31 +48,6 @@ pub(super) fn is_metal(label: u8) -> bool {
     Some(label) == Label::Metal.calcium_value()
 }
 
-/// Makes metal of whatever label every thing has, voxels from `bound_hu` on, that is connected to a voxel from `from_hu` on, be
-/// that one labelled or not. All arrays are of `grid`.
-pub(super) fn call_bright_metal(
-    grid: &Grid,
-    hu: &[i16],
-    labels: &mut [u8],
-    bound_hu: i16,
-    from_hu: i16,
-) -> Result<(), VolumeError> {
-    let Some(metal) = Label::Metal.calcium_value() else {
-        return Ok(());
-    };
-    let is_part = |hu: i16, label: u8| hu >= from_hu || (hu >= bound_hu && label > 0);
-    let parts = hu.iter().zip(labels.iter()).map(|(hu, label)| is_part(*hu, *label)).collect();
-    let things = Components::of(&Mask::new(grid.clone(), parts)?, Connectivity3d::TwentySix);
-    let mut bright = vec![false; things.len()];
-    for (thing, mut run) in things.runs() {
-        bright[thing] |= run.any(|at| hu[at] >= from_hu);
-    }
-    let of_metal = things.voxels_where(|thing| bright[thing]);
-    let told = labels.iter_mut().zip(of_metal).filter(|(label, of_metal)| *of_metal && **label > 0);
-    told.for_each(|(label, _)| *label = metal);
-    Ok(())
-}
-
 /// Makes each lesion of coronary calcium and metal, voxels from `bound_hu` on, one of the two: metal where that is at least
 /// `share` of it, else calcium of the vessel that most of it is in. A stent and a dense plaque look alike voxel by voxel. All
 /// arrays are of `grid`. Gives the offsets of the voxels of lesions that may be the other of the two.
@@ -297,23 +272,6 @@ mod tests {
         let mut found = plaque;
         assert!(tell_metal_apart(&grid, &hu, &mut found, 130, 0.5).unwrap().is_empty());
         assert_eq!(found, plaque);
-    }
-
-    #[test]
-    fn what_is_too_bright_for_calcium_is_metal_as_a_whole() {
-        let grid = Grid::axial([12, 1, 1], [1.0; 3], PatientPoint([0.0; 3])).unwrap();
-        // A lead called LCX and annulus with a faint voxel, a plaque beside the streak of a wire without a name, a dense plaque.
-        let hu = [700, 2500, 1900, 120, 40, 300, 140, 2400, 900, 40, 1600, 1500];
-        let labels = [3, 3, 7, 3, 0, 2, 0, 0, 3, 0, 4, 4];
-        for (from_hu, expected) in [
-            (2000, [11, 11, 11, 3, 0, 2, 0, 0, 11, 0, 4, 4]),
-            (2500, [11, 11, 11, 3, 0, 2, 0, 0, 3, 0, 4, 4]),
-            (1600, [11, 11, 11, 3, 0, 2, 0, 0, 11, 0, 11, 11]),
-        ] {
-            let mut found = labels;
-            call_bright_metal(&grid, &hu, &mut found, 130, from_hu).unwrap();
-            assert_eq!(found, expected, "from {from_hu} HU");
-        }
     }
 
     #[test]

@@ -23,7 +23,6 @@ pub(super) fn clean(
             PostStep::WithinHeart { .. }
             | PostStep::AtLeast { .. }
             | PostStep::SureLesions { .. }
-            | PostStep::BrightMetal { .. }
             | PostStep::MetalOrCalcium { .. }
             | PostStep::WholeMetal { .. }
             | PostStep::FreeOfBone { .. }

@@ -102,9 +102,6 @@ pub fn segment_calcium(
             PostStep::SureLesions { hu, probability: least } => {
                 lesions::drop_unsure(part.grid(), &seen, &mut labels, &or_metal, hu, least as f32)?;
             }
-            PostStep::BrightMetal { hu, from_hu } => {
-                lesions::call_bright_metal(part.grid(), &seen, &mut labels, hu, from_hu)?;
-            }
             PostStep::MetalOrCalcium { hu, share } => {
                 doubtful.extend(lesions::tell_metal_apart(part.grid(), &seen, &mut labels, hu, share)?);
             }

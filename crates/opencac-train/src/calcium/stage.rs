@@ -1,6 +1,5 @@
 //! How the calcium network is used.
 
-use opencac_core::quality::METAL_HU;
 use opencac_nets::bundle::{
     Channel, InputCard, Label, OutputCard, PostStep, Region, StageCard, WeightFile, Window,
 };
@@ -98,7 +97,6 @@ pub fn stage_card(network: UNetSpec) -> StageCard {
             then: vec![
                 PostStep::AtLeast { hu: FAINTEST_HU },
                 PostStep::WithinHeart { margin_mm: WITHIN_MM },
-                PostStep::BrightMetal { hu: CALCIUM_HU, from_hu: METAL_HU },
                 PostStep::MetalOrCalcium { hu: CALCIUM_HU, share: LESION_METAL },
                 PostStep::WholeAnnulus { hu: CALCIUM_HU, above_mm3: LARGEST_CIRCUMFLEX_MM3 },
                 PostStep::FreeOfBone { hu: CALCIUM_HU, share: BONE_SHARE, above_mm3: BONE_MM3 },
