@@ -87,9 +87,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn try_all(bundle: &Bundle, scan: &Scan) -> Result<(), Box<dyn Error>> {
-    let stages = bundle.card().method.stages();
-    let card = stages.into_iter().find(|(stage, _)| *stage == Stage::Calcium);
-    let mut card = card.ok_or("the bundle has no calcium network")?.1.clone();
+    let card = bundle.card().method.stage(Stage::Calcium);
+    let mut card = card.ok_or("the bundle has no calcium network")?.clone();
     // The whole region at once, so that what the network says can be used again.
     card.input.patch = [1024; 3];
     let weights = bundle.weights(Stage::Calcium).ok_or("the bundle has no calcium weights")?;

@@ -390,6 +390,11 @@ impl Method {
         }
     }
 
+    /// What is described of a stage, if it is.
+    pub fn stage(&self, which: Stage) -> Option<&StageCard> {
+        self.stages().into_iter().find(|(stage, _)| *stage == which).map(|(_, card)| card)
+    }
+
     /// The architectures, in order of the stages.
     pub fn networks(&self) -> Vec<(Stage, UNetSpec)> {
         match self {

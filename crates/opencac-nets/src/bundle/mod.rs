@@ -157,8 +157,8 @@ impl Bundle {
     /// # Errors
     /// [`BundleError::CardSyntax`] where a number of the card is none that JSON has.
     pub fn stage_sha256(&self, stage: Stage) -> Result<Option<String>, BundleError> {
-        match self.card.method.stages().into_iter().find(|(s, _)| *s == stage) {
-            Some((_, card)) => Ok(Some(tensors::sha256(&serde_json::to_vec(card)?))),
+        match self.card.method.stage(stage) {
+            Some(card) => Ok(Some(tensors::sha256(&serde_json::to_vec(card)?))),
             None => Ok(self.sha256().remove(&stage)),
         }
     }

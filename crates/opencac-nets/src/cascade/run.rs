@@ -26,7 +26,7 @@ pub fn segment(
     let calcium = described(bundle, Stage::Calcium)?;
     let heart = match given_heart {
         Some(mask) => Some(mask.clone()),
-        None if stage(bundle, Stage::Heart).is_none() => None,
+        None if bundle.card().method.stage(Stage::Heart).is_none() => None,
         None => Some(find_heart_timed(bundle, scan, &mut timings)?),
     };
     if let Some(heart) = &heart
@@ -86,12 +86,8 @@ fn find_heart_timed(bundle: &Bundle, scan: &Volume, timings: &mut Timings) -> Re
     if located.count() == 0 { Ok(located) } else { run(Stage::Heart, Some(&located)) }
 }
 
-fn stage(bundle: &Bundle, stage: Stage) -> Option<&StageCard> {
-    bundle.card().method.stages().into_iter().find(|(s, _)| *s == stage).map(|(_, card)| card)
-}
-
 fn described(bundle: &Bundle, which: Stage) -> Result<&StageCard, CascadeError> {
-    stage(bundle, which).ok_or_else(|| missing(bundle, which))
+    bundle.card().method.stage(which).ok_or_else(|| missing(bundle, which))
 }
 
 fn missing(bundle: &Bundle, stage: Stage) -> CascadeError {

@@ -25,16 +25,15 @@ pub fn segment_heart(
     located: Option<&Mask>,
 ) -> Result<Mask, CascadeError> {
     let grid = network_grid(&card.input, scan.grid(), located)?;
-    let input = NetworkInput::new(&card.input, scan, &grid, None)?;
-    let threshold = card.output.threshold as f32;
-    let mut probabilities = Vec::with_capacity(grid.voxel_count());
-    run_over(card, network, &input, |_, slice| probabilities.extend_from_slice(slice))?;
-    for shift in &card.input.shifts {
-        add_look(card, network, scan, &grid, *shift, &mut probabilities)?;
+    let mut sums = vec![0.0; grid.voxel_count()];
+    let looks = [&[[0; 3]][..], &card.input.shifts].concat();
+    for shift in &looks {
+        add_look(card, network, scan, &grid, *shift, &mut sums)?;
     }
-    let looks = (1 + card.input.shifts.len()) as f32;
-    let voxels = probabilities.into_iter().map(|sum| sum / looks > threshold).collect();
-    let mask = post::clean(Mask::new(grid, voxels)?, &card.output.then, &input)?;
+    let threshold = card.output.threshold as f32;
+    let voxels = sums.into_iter().map(|sum| sum / looks.len() as f32 > threshold).collect();
+    let input = NetworkInput::new(&card.input, scan, &grid, None)?;
+    let mask = post::clean(Mask::new(grid.clone(), voxels)?, &card.output.then, &input)?;
     Ok(linear_mask(&mask, scan.grid(), 0.5)?)
 }
 
