@@ -182,7 +182,7 @@ fn crosses(solid: &Solid, z: f32) -> bool {
 }
 
 /// The body of a planned deposit.
-pub(crate) fn deposit(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Deposit) -> Dense {
+fn deposit(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Deposit) -> Dense {
     let mut rng = Rng::new(planned.seed, 77);
     let volume = planned.volume_mm3.max(0.05) as f32;
     let elongation = planned.elongation.clamp(1.0, 8.0) as f32;
@@ -215,6 +215,32 @@ pub(crate) fn deposit(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Deposit) 
         label: planned.site.label(),
         moves: planned.site != Site::AorticWall || planned.position < 0.25,
     }
+}
+
+/// The coronary deposits of a specification, or the others, as they lie: of two that overlap the denser one is there, and a
+/// coronary one is not where another is. Attenuations of mineral do not add up.
+pub(crate) fn deposits(anatomy: &Anatomy, spec: &PhantomSpec, coronary: bool) -> Vec<Dense> {
+    let mut all: Vec<(bool, Dense)> =
+        spec.deposits.iter().map(|d| (d.site.is_coronary(), deposit(anatomy, spec, d))).collect();
+    all.sort_by(|(a, one), (b, other)| a.cmp(b).then(other.hu.total_cmp(&one.hu)));
+    let mut there: Vec<Solid> = Vec::new();
+    let mut wanted = Vec::new();
+    for (of_vessel, mut dense) in all {
+        dense
+            .hollow
+            .extend(there.iter().filter(|solid| dense.solids.iter().any(|s| meet(s, solid))).cloned());
+        there.extend(dense.solids.iter().cloned());
+        if of_vessel == coronary {
+            wanted.push(dense);
+        }
+    }
+    wanted
+}
+
+/// Whether the boxes of two solids have a point in common.
+fn meet(one: &Solid, other: &Solid) -> bool {
+    let [[low, high], [other_low, other_high]] = [one, other].map(Solid::bounds);
+    (0..3).all(|k| low[k] <= other_high[k] && other_low[k] <= high[k])
 }
 
 /// Scales radii until the union of the capsules has the wanted volume, measured on a lattice.

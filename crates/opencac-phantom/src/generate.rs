@@ -274,15 +274,13 @@ fn draw_tissue(spec: &PhantomSpec, anatomy: &Anatomy, motion: Motion, kernel: &K
 
 /// Patches of the coronary deposits.
 pub(crate) fn coronary_patches(spec: &PhantomSpec, press: &Press) -> Vec<Patch> {
-    let coronary: Vec<_> = spec.deposits.iter().filter(|d| d.site.is_coronary()).collect();
-    let patch = |d: &&crate::Deposit| press.patch(&calcium::deposit(press.anatomy, spec, d));
-    coronary.par_iter().map(patch).collect::<Vec<_>>().into_iter().flatten().collect()
+    let dense = calcium::deposits(press.anatomy, spec, true);
+    dense.par_iter().map(|d| press.patch(d)).collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
 /// Patches of everything else that is dense.
 fn other_patches(spec: &PhantomSpec, press: &Press) -> Vec<Patch> {
-    let deposits = spec.deposits.iter().filter(|d| !d.site.is_coronary());
-    let mut dense: Vec<_> = deposits.map(|d| calcium::deposit(press.anatomy, spec, d)).collect();
+    let mut dense = calcium::deposits(press.anatomy, spec, false);
     dense.extend(spec.confounders.iter().map(|c| calcium::confounder(press.anatomy, spec, c)));
     dense.par_iter().map(|d| press.patch(d)).collect::<Vec<_>>().into_iter().flatten().collect()
 }

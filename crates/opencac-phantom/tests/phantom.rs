@@ -104,6 +104,26 @@ fn a_heart_without_calcium_scores_zero_even_with_everything_else_bright() {
 }
 
 #[test]
+fn plaques_that_overlap_do_not_add_up() {
+    let with = |plaques: &[(Site, u64, f64)]| {
+        let plaque = |(site, seed, density_hu): &(Site, u64, f64)| Deposit {
+            seed: *seed,
+            density_hu: *density_hu,
+            ..plaque(*site, 0.3, 300.0)
+        };
+        let phantom = made(&PhantomSpec { deposits: plaques.iter().map(plaque).collect(), ..small(4) });
+        let coronary = phantom.noise_free.hu().iter().zip(phantom.labels.labels());
+        let coronary: Vec<i16> = coronary.filter(|(_, label)| **label == 2).map(|(hu, _)| *hu).collect();
+        (coronary.len(), coronary.into_iter().max().unwrap())
+    };
+    let one = (Site::Lad, 5, 900.0);
+    let (voxels, peak) = with(&[one]);
+    let (of_three, among_three) = with(&[(Site::Lad, 6, 500.0), one, (Site::Lad, 7, 700.0)]);
+    assert!(peak > 600 && voxels > 8, "{peak} HU in {voxels}");
+    assert!(of_three >= voxels && f64::from(among_three) < 1.1 * f64::from(peak), "{among_three}, {peak}");
+}
+
+#[test]
 fn a_wanted_score_is_reached_and_can_be_made_again() {
     for (seed, wanted) in [(1, 15.0), (2, 120.0), (3, 850.0)] {
         let phantom = made(&small(seed).with_agatston(wanted));
