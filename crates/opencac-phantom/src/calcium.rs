@@ -3,6 +3,8 @@
 //! The scanner model is linear up to its noise, so a deposit can be added after the blur, and the search for a
 //! wanted score redraws the deposits without the chest.
 
+use rayon::prelude::*;
+
 use crate::anatomy::Anatomy;
 use crate::anatomy::coronary::{across, aside};
 use crate::device::device;
@@ -220,8 +222,10 @@ fn deposit(anatomy: &Anatomy, spec: &PhantomSpec, planned: &Deposit) -> Dense {
 /// The coronary deposits of a specification, or the others, as they lie: of two that overlap the denser one is there, and a
 /// coronary one is not where another is. Attenuations of mineral do not add up.
 pub(crate) fn deposits(anatomy: &Anatomy, spec: &PhantomSpec, coronary: bool) -> Vec<Dense> {
+    // The others lie the same whatever the coronaries hold.
+    let planned = spec.deposits.par_iter().filter(|d| coronary || !d.site.is_coronary());
     let mut all: Vec<(bool, Dense)> =
-        spec.deposits.iter().map(|d| (d.site.is_coronary(), deposit(anatomy, spec, d))).collect();
+        planned.map(|d| (d.site.is_coronary(), deposit(anatomy, spec, d))).collect();
     all.sort_by(|(a, one), (b, other)| a.cmp(b).then(other.hu.total_cmp(&one.hu)));
     let mut there: Vec<Solid> = Vec::new();
     let mut wanted = Vec::new();

@@ -33,7 +33,7 @@ pub fn segment_heart(
     let threshold = card.output.threshold as f32;
     let voxels = sums.into_iter().map(|sum| sum / looks.len() as f32 > threshold).collect();
     let input = NetworkInput::new(&card.input, scan, &grid, None)?;
-    let mask = post::clean(Mask::new(grid.clone(), voxels)?, &card.output.then, &input)?;
+    let mask = post::clean(Mask::new(grid, voxels)?, &card.output.then, &input)?;
     Ok(linear_mask(&mask, scan.grid(), 0.5)?)
 }
 
