@@ -18,6 +18,10 @@ use crate::solve;
 use crate::spec::{PhantomSpec, ScanSpec};
 use crate::truth::{ScoreTruth, Truth};
 
+/// The manner in which specifications are drawn. To be raised with every change that gives one of them other voxels or labels
+/// than before, so that what was kept of the manner before is not taken for this one's.
+pub const DRAWING: u32 = 2;
+
 /// Calcium adds at least this to a voxel that is labelled: less is the blur of a neighbour.
 const LEAST_CALCIUM_HU: f32 = 40.0;
 /// Labelled voxels reach the threshold of the standard protocol.
@@ -174,6 +178,7 @@ impl Chest {
         let heart_ml = heart.count() as f64 * self.grid.voxel_volume_mm3() / 1000.0;
         let truth = Truth {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            drawing: DRAWING,
             spec,
             noise_free: ScoreTruth::new(&score),
             heart_ml,

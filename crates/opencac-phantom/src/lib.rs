@@ -19,7 +19,7 @@ mod texture;
 mod tissue;
 mod truth;
 
-pub use generate::{Chest, Phantom, PhantomError, generate};
+pub use generate::{Chest, DRAWING, Phantom, PhantomError, generate};
 pub use random::Variety;
 pub use spec::{
     BodySpec, Confounder, Contrast, Deposit, HeartSpec, PhantomSpec, STENT_HU, ScanSpec, ScannerSpec, Site,

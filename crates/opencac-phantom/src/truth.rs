@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::spec::PhantomSpec;
 
-/// The ground truth of a phantom. With the specification in it the same phantom can be made again.
+/// The ground truth of a phantom. With the specification in it the same phantom can be made again where [`crate::DRAWING`] is
+/// still the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
     /// Version of the program that made it.
     pub version: String,
+    /// [`crate::DRAWING`] of that program; 0 where it was not yet counted.
+    #[serde(default)]
+    pub drawing: u32,
     /// Every choice and draw. Where a score was asked for, the deposits are the ones found for it.
     pub spec: PhantomSpec,
     /// Score of the image before noise and artefacts, with the labels.

@@ -10,7 +10,8 @@ use opencac_formats::nifti::{NiftiWriteError, write_labels, write_mask, write_vo
 use opencac_nets::Stage;
 use opencac_nets::bundle::{Bundle, BundleError, InputCard, Region};
 use opencac_nets::cascade::{CascadeError, find_heart, network_grid};
-use opencac_phantom::{Chest, Phantom, PhantomError, PhantomSpec, Variety, generate};
+use opencac_phantom::{Chest, DRAWING, Phantom, PhantomError, PhantomSpec, Variety, generate};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::cases::Case;
@@ -35,8 +36,34 @@ const LEAST_DICE: f64 = 0.8;
 /// it is filled with is what is to be learned.
 const FILLINGS: u64 = 8;
 
-/// The specifications of a synthetic case, in its folder: hearts of other ones are not taken for it.
+/// What a synthetic case was drawn from, in its folder: hearts drawn from something else are not taken for it.
 const SPEC: &str = "spec.json";
+
+/// What decides on every voxel of a synthetic case.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Drawn {
+    /// [`DRAWING`] of the program that drew it.
+    drawing: u32,
+    /// The specifications, one a filling.
+    fillings: Vec<PhantomSpec>,
+}
+
+impl Drawn {
+    /// A synthetic heart on its whole chest.
+    fn heart(seed: u64) -> Self {
+        let variety = heart_variety();
+        let chest = PhantomSpec::random(seed, &variety);
+        let filled = |n: u64| {
+            if n == 0 { chest.clone() } else { chest.clone().filled_anew(seed ^ (n << 48), &variety) }
+        };
+        Self { drawing: DRAWING, fillings: (0..FILLINGS).map(filled).collect() }
+    }
+
+    /// What lies in a folder, where that is readable.
+    fn kept_in(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(folder.join(SPEC)).ok()?).ok()
+    }
+}
 
 /// A synthetic heart as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,15 +182,6 @@ fn heart_variety() -> Variety {
     }
 }
 
-/// The specifications of a synthetic heart on its whole chest, one a filling.
-fn heart_specs(seed: u64) -> Vec<PhantomSpec> {
-    let variety = heart_variety();
-    let chest = PhantomSpec::random(seed, &variety);
-    let filled =
-        |n: u64| if n == 0 { chest.clone() } else { chest.clone().filled_anew(seed ^ (n << 48), &variety) };
-    (0..FILLINGS).map(filled).collect()
-}
-
 /// The name of the masks that the heart stage of a bundle finds, or of the phantoms' own.
 ///
 /// # Errors
@@ -203,9 +221,9 @@ pub fn kept_heart(
     finder: Option<&Bundle>,
 ) -> Result<KeptHeart, SyntheticError> {
     let (folder, kept) = (folder_of(parent, seed), where_kept(parent, seed, &mask_name(finder)?));
-    let specs = heart_specs(seed);
+    let drawn = Drawn::heart(seed);
     let failed = |source| SyntheticError::Folder { path: folder.clone(), source };
-    let same = kept_specs(&folder).is_some_and(|kept| kept == specs);
+    let same = Drawn::kept_in(&folder).as_ref() == Some(&drawn);
     let there = |filling: &Filling| filling.scan.is_file() && filling.labels.is_file();
     if same && kept.heart.is_file() && kept.fillings.iter().all(there) {
         return Ok(kept);
@@ -214,12 +232,12 @@ pub fn kept_heart(
         std::fs::remove_dir_all(&folder).map_err(failed)?;
     }
     std::fs::create_dir_all(&folder).map_err(failed)?;
-    let near: Vec<_> = specs.iter().map(|spec| spec.clone().about_heart(FIELD_MARGIN_MM)).collect();
+    let near: Vec<_> = drawn.fillings.iter().map(|spec| spec.clone().about_heart(FIELD_MARGIN_MM)).collect();
     let chest = Chest::of(&near[0])?;
     let whole = InputCard { region: Region::Scan, ..input.clone() };
     let grid = network_grid(&whole, chest.grid(), None)?;
     let found = match finder {
-        Some(bundle) => found_heart(bundle, &specs[0], &near[0])?,
+        Some(bundle) => found_heart(bundle, &drawn.fillings[0], &near[0])?,
         None => None,
     };
     write_mask(&kept.heart, &resample::linear_mask(found.as_ref().unwrap_or(chest.heart()), &grid, 0.5)?)?;
@@ -228,13 +246,8 @@ pub fn kept_heart(
         write_labels(&files.labels, &resample::nearest_labels(&phantom.labels, &grid)?)?;
         write_volume(&files.scan, &resample::linear(&phantom.volume, &grid, input.outside_hu)?)?;
     }
-    write_atomically(&folder.join(SPEC), |file| Ok(serde_json::to_writer(file, &specs)?))?;
+    write_atomically(&folder.join(SPEC), |file| Ok(serde_json::to_writer(file, &drawn)?))?;
     Ok(kept)
-}
-
-/// The specifications of what lies in a folder, where they are readable.
-fn kept_specs(folder: &Path) -> Option<Vec<PhantomSpec>> {
-    serde_json::from_slice(&std::fs::read(folder.join(SPEC)).ok()?).ok()
 }
 
 /// The heart of a whole chest as a network finds it, moved to where it lies in the field of `near`; nothing where it finds
@@ -302,10 +315,17 @@ mod tests {
         std::fs::write(scan, "").unwrap();
         assert_eq!(keep(Some(&base)), found);
         assert_eq!(std::fs::metadata(scan).unwrap().len(), 0);
-        // What was made of other specifications is.
-        let spec = scan.with_file_name(SPEC);
-        std::fs::write(&spec, serde_json::to_vec(&vec![PhantomSpec::average(seed)]).unwrap()).unwrap();
-        assert_eq!(keep(Some(&base)), found);
-        assert!(std::fs::metadata(scan).unwrap().len() > 0 && !own.heart.exists());
+        // What was drawn from other specifications is, and what was drawn otherwise from the same.
+        let drawn = || Drawn::heart(seed);
+        assert_eq!(Drawn::kept_in(scan.parent().unwrap()), Some(drawn()));
+        for other in [
+            Drawn { fillings: vec![PhantomSpec::average(seed)], ..drawn() },
+            Drawn { drawing: DRAWING - 1, ..drawn() },
+        ] {
+            std::fs::write(scan.with_file_name(SPEC), serde_json::to_vec(&other).unwrap()).unwrap();
+            std::fs::write(scan, "").unwrap();
+            assert_eq!(keep(Some(&base)), found);
+            assert!(std::fs::metadata(scan).unwrap().len() > 0 && !own.heart.exists());
+        }
     }
 }

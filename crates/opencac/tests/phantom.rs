@@ -33,7 +33,7 @@ fn it_writes_a_readable_series_and_its_truth() {
     assert_eq!(read.volume.grid().size(), [96, 96, 20]);
     let heart = opencac_formats::nifti::read_labels(&out.join("heart.nii.gz")).unwrap();
     assert!(heart.labels.grid().same_as(read.volume.grid()));
-    let truth: serde_json::Value =
+    let mut truth: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(out.join("truth.json")).unwrap()).unwrap();
     assert_eq!(truth["noise_free"]["agatston"], 0.0);
 
@@ -44,6 +44,14 @@ fn it_writes_a_readable_series_and_its_truth() {
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let slice = |folder: &Path| std::fs::read(folder.join("dicom/IM0010.dcm")).unwrap();
     assert!(slice(&out) == slice(&again));
+    assert!(run.stderr.windows(6).all(|word| word != b"manner"));
+
+    // One that was drawn in another manner cannot be made again: that is said.
+    truth["drawing"] = 1.into();
+    std::fs::write(&like, truth.to_string()).unwrap();
+    let run = phantom(&folder.path().join("other"), &["--like", like.to_str().unwrap()]).unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success() && said.contains("drawn in manner 1"), "{said}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use opencac_formats::dicom::write::{SeriesAttributes, write_series};
 use opencac_formats::nifti::{write_labels, write_mask, write_volume};
 use opencac_phantom::{
-    Confounder, Contrast, Phantom, PhantomSpec, STENT_HU, Site, Tip, Truth, Variety, generate,
+    Confounder, Contrast, DRAWING, Phantom, PhantomSpec, STENT_HU, Site, Tip, Truth, Variety, generate,
 };
 
 /// Writes a synthetic chest CT and its ground truth: the scan, labels.nii.gz, heart.nii.gz and truth.json.
@@ -208,7 +208,16 @@ fn set(field: &mut f64, value: Option<f64>) {
 
 fn read_truth(path: &Path) -> anyhow::Result<Truth> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a phantom's truth.json", path.display()))
+    let truth: Truth = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a phantom's truth.json", path.display()))?;
+    if truth.drawing != DRAWING {
+        let (path, before) = (path.display(), truth.drawing);
+        eprintln!(
+            "warning: {path} is of a phantom drawn in manner {before}, this program draws in manner {DRAWING}: the scan and its score \
+             may differ a little"
+        );
+    }
+    Ok(truth)
 }
 
 /// Makes the folder, or accepts it where it exists and holds nothing.
