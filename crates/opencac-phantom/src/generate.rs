@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::anatomy::Anatomy;
-use crate::calcium::{self, Patch, Press};
+use crate::calcium::{self, Dense, Patch, Press};
 use crate::render::Scene;
 use crate::render::canvas::Canvas;
 use crate::rng::Rng;
@@ -279,15 +279,19 @@ fn draw_tissue(spec: &PhantomSpec, anatomy: &Anatomy, motion: Motion, kernel: &K
 
 /// Patches of the coronary deposits.
 pub(crate) fn coronary_patches(spec: &PhantomSpec, press: &Press) -> Vec<Patch> {
-    let dense = calcium::deposits(press.anatomy, spec, true);
-    dense.par_iter().map(|d| press.patch(d)).collect::<Vec<_>>().into_iter().flatten().collect()
+    patches(&calcium::deposits(press.anatomy, spec, true), press)
 }
 
 /// Patches of everything else that is dense.
 fn other_patches(spec: &PhantomSpec, press: &Press) -> Vec<Patch> {
     let mut dense = calcium::deposits(press.anatomy, spec, false);
     dense.extend(spec.confounders.iter().map(|c| calcium::confounder(press.anatomy, spec, c)));
-    dense.par_iter().map(|d| press.patch(d)).collect::<Vec<_>>().into_iter().flatten().collect()
+    patches(&dense, press)
+}
+
+/// Patches of what lies in the scan, in its order.
+fn patches(dense: &[Dense], press: &Press) -> Vec<Patch> {
+    dense.par_iter().filter_map(|d| press.patch(d)).collect()
 }
 
 struct Finished {
