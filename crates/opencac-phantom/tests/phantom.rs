@@ -29,6 +29,12 @@ fn made(spec: &PhantomSpec) -> Phantom {
     generate(spec).unwrap()
 }
 
+/// The voxels before noise that have a label that is wanted.
+fn clean_hu(phantom: &Phantom, wanted: impl Fn(u8) -> bool) -> Vec<i16> {
+    let labelled = phantom.noise_free.hu().iter().zip(phantom.labels.labels());
+    labelled.filter(|(_, label)| wanted(**label)).map(|(hu, _)| *hu).collect()
+}
+
 fn scored(phantom: &Phantom) -> f64 {
     let candidates = Candidates::Labels(phantom.labels.clone());
     score(&phantom.noise_free, &candidates, &Protocol::agatston_130()).unwrap().totals.agatston
@@ -55,9 +61,7 @@ fn a_phantom_drawn_otherwise_has_another_manner() {
     spec.deposits.extend([5, 6].map(|seed| Deposit { seed, ..plaque(Site::Lad, 0.3, 300.0) }));
     let phantom = made(&spec);
     let mean = |values: &[i16]| values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64;
-    let labelled =
-        phantom.noise_free.hu().iter().zip(phantom.labels.labels()).filter(|(_, label)| **label > 0);
-    let labelled: Vec<i16> = labelled.map(|(hu, _)| *hu).collect();
+    let labelled = clean_hu(&phantom, |label| label > 0);
     let found = [
         mean(phantom.noise_free.hu()),
         mean(phantom.volume.hu()),
@@ -139,8 +143,7 @@ fn plaques_that_overlap_do_not_add_up() {
             ..plaque(*site, 0.3, 300.0)
         };
         let phantom = made(&PhantomSpec { deposits: plaques.iter().map(plaque).collect(), ..small(4) });
-        let coronary = phantom.noise_free.hu().iter().zip(phantom.labels.labels());
-        let coronary: Vec<i16> = coronary.filter(|(_, label)| **label == 2).map(|(hu, _)| *hu).collect();
+        let coronary = clean_hu(&phantom, |label| label == 2);
         (coronary.len(), coronary.into_iter().max().unwrap())
     };
     let one = (Site::Lad, 5, 900.0);

@@ -41,14 +41,14 @@ const SPEC: &str = "spec.json";
 
 /// What decides on every voxel of a synthetic case.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Drawn {
+struct MadeFrom {
     /// [`DRAWING`] of the program that drew it.
     drawing: u32,
     /// The specifications, one a filling.
     fillings: Vec<PhantomSpec>,
 }
 
-impl Drawn {
+impl MadeFrom {
     /// A synthetic heart on its whole chest.
     fn heart(seed: u64) -> Self {
         let variety = heart_variety();
@@ -221,9 +221,9 @@ pub fn kept_heart(
     finder: Option<&Bundle>,
 ) -> Result<KeptHeart, SyntheticError> {
     let (folder, kept) = (folder_of(parent, seed), where_kept(parent, seed, &mask_name(finder)?));
-    let drawn = Drawn::heart(seed);
+    let drawn = MadeFrom::heart(seed);
     let failed = |source| SyntheticError::Folder { path: folder.clone(), source };
-    let same = Drawn::kept_in(&folder).as_ref() == Some(&drawn);
+    let same = MadeFrom::kept_in(&folder).as_ref() == Some(&drawn);
     let there = |filling: &Filling| filling.scan.is_file() && filling.labels.is_file();
     if same && kept.heart.is_file() && kept.fillings.iter().all(there) {
         return Ok(kept);
@@ -316,11 +316,11 @@ mod tests {
         assert_eq!(keep(Some(&base)), found);
         assert_eq!(std::fs::metadata(scan).unwrap().len(), 0);
         // What was drawn from other specifications is, and what was drawn otherwise from the same.
-        let drawn = || Drawn::heart(seed);
-        assert_eq!(Drawn::kept_in(scan.parent().unwrap()), Some(drawn()));
+        let drawn = || MadeFrom::heart(seed);
+        assert_eq!(MadeFrom::kept_in(scan.parent().unwrap()), Some(drawn()));
         for other in [
-            Drawn { fillings: vec![PhantomSpec::average(seed)], ..drawn() },
-            Drawn { drawing: DRAWING - 1, ..drawn() },
+            MadeFrom { fillings: vec![PhantomSpec::average(seed)], ..drawn() },
+            MadeFrom { drawing: DRAWING - 1, ..drawn() },
         ] {
             std::fs::write(scan.with_file_name(SPEC), serde_json::to_vec(&other).unwrap()).unwrap();
             std::fs::write(scan, "").unwrap();
